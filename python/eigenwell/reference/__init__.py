@@ -1,0 +1,9 @@
+"""The shortest correct code for each native operation: the oracle of the tests and benchmarks.
+
+Plain NumPy in float64, written for reading, not for speed. A native result that disagrees with
+this package is wrong.
+"""
+
+from eigenwell.reference._dc import dc, pack_indices, unpack_indices
+
+__all__ = ["dc", "pack_indices", "unpack_indices"]
