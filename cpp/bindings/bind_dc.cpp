@@ -163,6 +163,19 @@ py::array_t<float> output_for(py::handle out, const py::array& obs, std::size_t 
     return array;
 }
 
+// Whether the actions [rows, k] share memory with the observations.
+bool overlap(const Rows& rows, std::size_t k, const float* actions) {
+    const auto address = [](const void* p) { return reinterpret_cast<std::uintptr_t>(p); };
+    const auto last_row = static_cast<py::ssize_t>(rows.count > 0 ? rows.count - 1 : 0);
+    const auto last = static_cast<py::ssize_t>(rows.inputs - 1);
+    std::uintptr_t first = address(rows.data);
+    std::uintptr_t end = first + sizeof(double);
+    for (const py::ssize_t reach : {last_row * rows.row_stride, last * rows.stride}) {
+        (reach < 0 ? first : end) += static_cast<std::uintptr_t>(reach);
+    }
+    return address(actions) < end && first < address(actions + rows.count * k);
+}
+
 bool finite_row(const float* row, std::size_t inputs) {
     return std::all_of(row, row + inputs, [](float x) { return std::isfinite(x); });
 }
@@ -209,8 +222,7 @@ py::array_t<float> call(const Packed& self, py::handle observations, py::handle 
     float* actions = result.mutable_data();
 
     // `out` may share memory with `obs`: then every row is gathered before any action is written.
-    const bool aliased =
-        !out.is_none() && py::module_::import("numpy").attr("may_share_memory")(obs, out).cast<bool>();
+    const bool aliased = !out.is_none() && overlap(rows, k, actions);
     const bool direct = rows.direct() && !aliased;
     const std::size_t fits = gather_floats / n;
     const std::size_t chunk = direct || aliased ? rows.count : (fits > 0 ? fits : 1);

@@ -19,6 +19,15 @@ struct Avx2Lanes {
     static constexpr std::size_t batch_eigenvalues = 3;
 
     static vec load(const float* p) { return _mm256_loadu_ps(p); }
+    static vec load_once(const float* p) { return load(p); }
+    static vec load_first(const float* p, std::size_t count) {  // the other lanes are 0
+        const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+        const __m256i wanted = _mm256_set1_epi32(static_cast<int>(count));
+        return _mm256_maskload_ps(p, _mm256_cmpgt_epi32(wanted, lane));
+    }
+    static bool all_zero(vec v) {
+        return _mm256_movemask_ps(_mm256_cmp_ps(v, _mm256_setzero_ps(), _CMP_EQ_OQ)) == 0xFF;
+    }
     static void store(float* p, vec v) { _mm256_storeu_ps(p, v); }
     static void store_first(float* p, vec v, std::size_t count) {
         if (count == 4) {
@@ -56,19 +65,36 @@ struct Avx2Lanes {
                     _mm256_castps128_ps256(_mm_loadu_ps(rows + q * n + i)),
                     _mm_loadu_ps(rows + (q + 4) * n + i), 1);
             }
-            const __m256 a = _mm256_unpacklo_ps(r[0], r[1]);
-            const __m256 b = _mm256_unpackhi_ps(r[0], r[1]);
-            const __m256 c = _mm256_unpacklo_ps(r[2], r[3]);
-            const __m256 d = _mm256_unpackhi_ps(r[2], r[3]);
-            store(out + i * stride, _mm256_shuffle_ps(a, c, 0x44));
-            store(out + (i + 1) * stride, _mm256_shuffle_ps(a, c, 0xEE));
-            store(out + (i + 2) * stride, _mm256_shuffle_ps(b, d, 0x44));
-            store(out + (i + 3) * stride, _mm256_shuffle_ps(b, d, 0xEE));
+            transpose_quads(r[0], r[1], r[2], r[3]);
+            for (std::size_t q = 0; q < 4; ++q) {
+                store(out + (i + q) * stride, r[q]);
+            }
         }
         for (; i < n; ++i) {
             for (std::size_t r = 0; r < width; ++r) {
                 out[i * stride + r] = rows[r * n + i];
             }
+        }
+    }
+
+    // The 4 x 4 transpose in each half of the registers.
+    static void transpose_quads(vec& a, vec& b, vec& c, vec& d) {
+        const vec ab_low = _mm256_unpacklo_ps(a, b);
+        const vec ab_high = _mm256_unpackhi_ps(a, b);
+        const vec cd_low = _mm256_unpacklo_ps(c, d);
+        const vec cd_high = _mm256_unpackhi_ps(c, d);
+        a = _mm256_shuffle_ps(ab_low, cd_low, 0x44);
+        b = _mm256_shuffle_ps(ab_low, cd_low, 0xEE);
+        c = _mm256_shuffle_ps(ab_high, cd_high, 0x44);
+        d = _mm256_shuffle_ps(ab_high, cd_high, 0xEE);
+    }
+
+    static void store_quads(float* out, std::size_t stride, vec a, vec b, vec c, vec d) {
+        transpose_quads(a, b, c, d);
+        const vec quads[4] = {a, b, c, d};
+        for (std::size_t q = 0; q < 4; ++q) {
+            _mm_storeu_ps(out + q * stride, _mm256_castps256_ps128(quads[q]));
+            _mm_storeu_ps(out + (q + 4) * stride, _mm256_extractf128_ps(quads[q], 1));
         }
     }
 };

@@ -20,6 +20,20 @@ struct Avx512Lanes {
     static constexpr std::size_t batch_eigenvalues = 3;
 
     static vec load(const float* p) { return _mm512_loadu_ps(p); }
+    // For a value that several operations use. Without the empty assembly GCC gives each of them its
+    // own memory operand: 9 loads for 6 FMA in the batch kernel instead of 5 (measured on Zen 5: 105
+    // instead of 129 million actions of the walker a second).
+    static vec load_once(const float* p) {
+        vec v = load(p);
+        __asm__("" : "+v"(v));
+        return v;
+    }
+    static vec load_first(const float* p, std::size_t count) {  // the other lanes are 0
+        return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << count) - 1), p);
+    }
+    static bool all_zero(vec v) {
+        return _mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_EQ_OQ) == 0xFFFF;
+    }
     static void store(float* p, vec v) { _mm512_storeu_ps(p, v); }
     static void store_first(float* p, vec v, std::size_t count) {
         if (count == 4) {
@@ -62,19 +76,38 @@ struct Avx512Lanes {
                 r[q] = _mm512_insertf32x4(r[q], _mm_loadu_ps(p + 8 * n), 2);
                 r[q] = _mm512_insertf32x4(r[q], _mm_loadu_ps(p + 12 * n), 3);
             }
-            const __m512 a = _mm512_unpacklo_ps(r[0], r[1]);
-            const __m512 b = _mm512_unpackhi_ps(r[0], r[1]);
-            const __m512 c = _mm512_unpacklo_ps(r[2], r[3]);
-            const __m512 d = _mm512_unpackhi_ps(r[2], r[3]);
-            store(out + i * stride, _mm512_shuffle_ps(a, c, 0x44));
-            store(out + (i + 1) * stride, _mm512_shuffle_ps(a, c, 0xEE));
-            store(out + (i + 2) * stride, _mm512_shuffle_ps(b, d, 0x44));
-            store(out + (i + 3) * stride, _mm512_shuffle_ps(b, d, 0xEE));
+            transpose_quads(r[0], r[1], r[2], r[3]);
+            for (std::size_t q = 0; q < 4; ++q) {
+                store(out + (i + q) * stride, r[q]);
+            }
         }
         for (; i < n; ++i) {
             for (std::size_t r = 0; r < width; ++r) {
                 out[i * stride + r] = rows[r * n + i];
             }
+        }
+    }
+
+    // The 4 x 4 transpose in each quarter of the registers.
+    static void transpose_quads(vec& a, vec& b, vec& c, vec& d) {
+        const vec ab_low = _mm512_unpacklo_ps(a, b);
+        const vec ab_high = _mm512_unpackhi_ps(a, b);
+        const vec cd_low = _mm512_unpacklo_ps(c, d);
+        const vec cd_high = _mm512_unpackhi_ps(c, d);
+        a = _mm512_shuffle_ps(ab_low, cd_low, 0x44);
+        b = _mm512_shuffle_ps(ab_low, cd_low, 0xEE);
+        c = _mm512_shuffle_ps(ab_high, cd_high, 0x44);
+        d = _mm512_shuffle_ps(ab_high, cd_high, 0xEE);
+    }
+
+    static void store_quads(float* out, std::size_t stride, vec a, vec b, vec c, vec d) {
+        transpose_quads(a, b, c, d);
+        const vec quads[4] = {a, b, c, d};
+        for (std::size_t q = 0; q < 4; ++q) {
+            _mm_storeu_ps(out + q * stride, _mm512_castps512_ps128(quads[q]));
+            _mm_storeu_ps(out + (q + 4) * stride, _mm512_extractf32x4_ps(quads[q], 1));
+            _mm_storeu_ps(out + (q + 8) * stride, _mm512_extractf32x4_ps(quads[q], 2));
+            _mm_storeu_ps(out + (q + 12) * stride, _mm512_extractf32x4_ps(quads[q], 3));
         }
     }
 };

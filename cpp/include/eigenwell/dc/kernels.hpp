@@ -66,6 +66,13 @@ struct Kernels {
 
 namespace detail {
 
+// A number that a generic lambda can take as a template argument (std::integral_constant, without
+// the standard library).
+template <std::size_t Value>
+struct Constant {
+    constexpr operator std::size_t() const noexcept { return Value; }
+};
+
 template <class L>
 void unpack(const unsigned char* words, std::size_t count, unsigned bits, std::uint8_t* out) {
     const std::size_t per_word = 64 / bits;
@@ -90,21 +97,11 @@ bool all_finite(const float* values, std::size_t count) {
         const typename L::vec v = L::load(values + i);
         sum = L::add(sum, L::sub(v, v));
     }
-    float rest = 0.0F;
-    if (i < count && count >= L::width) {  // the last whole vector overlaps what was seen
-        const typename L::vec v = L::load(values + count - L::width);
+    if (i < count) {
+        const typename L::vec v = L::load_first(values + i, count - i);
         sum = L::add(sum, L::sub(v, v));
-    } else {
-        for (; i < count; ++i) {
-            rest += values[i] - values[i];
-        }
     }
-    float lanes[L::width];
-    L::store(lanes, sum);
-    for (std::size_t j = 0; j < L::width; ++j) {
-        rest += lanes[j];
-    }
-    return rest == 0.0F;
+    return L::all_zero(sum);
 }
 
 // The bound is the first operand of max and min: an x86 lane answers its second one for a NaN, so a
@@ -120,14 +117,14 @@ typename L::vec normalise(typename L::vec x, typename L::vec shift, typename L::
     return clamp<L>(L::mul(L::sub(x, shift), scale), -clip, clip);
 }
 
-// E for `Count` vectors of eigenvalues, folded into the running maximum and minimum.
-template <class L, std::size_t Count>
+// E for `Count` vectors of eigenvalues, `Step` columns apart, folded into the running maximum and
+// minimum.
+template <class L, std::size_t Step, std::size_t Count>
 void spectrum(const Table& table,
-              const float* x,         // [n]
-              const float* weights,   // [n, stride], at the first column
-              const float* biases,    // at the first column
-              const float* quadratic, std::size_t step, typename L::vec& high,
-              typename L::vec& low) {
+              const float* x,        // [n]
+              const float* weights,  // [n, stride], at the first column
+              const float* biases,   // at the first column
+              const float* quadratic, typename L::vec& high, typename L::vec& low) {
     using vec = typename L::vec;
     vec sum[4][Count];
     for (auto& part : sum) {
@@ -135,12 +132,13 @@ void spectrum(const Table& table,
             lane = L::broadcast(0.0F);
         }
     }
+    const float* row = weights;
     const auto accumulate = [&](std::size_t i, vec(&part)[Count]) {
         const vec xi = L::broadcast(x[i]);
-        const float* row = weights + i * table.stride;
         for (std::size_t c = 0; c < Count; ++c) {
-            part[c] = L::fma(xi, L::load(row + c * step), part[c]);
+            part[c] = L::fma(xi, L::load(row + c * Step), part[c]);
         }
+        row += table.stride;
     };
     std::size_t i = 0;
     for (; i + 4 <= table.inputs; i += 4) {
@@ -161,81 +159,100 @@ void spectrum(const Table& table,
     }
     for (std::size_t c = 0; c < Count; ++c) {
         const vec linear = L::add(L::add(sum[0][c], sum[1][c]), L::add(sum[2][c], sum[3][c]));
-        vec e = L::add(L::load(biases + c * step), linear);
+        vec e = L::add(L::load(biases + c * Step), linear);
         if (quadratic != nullptr) {
-            e = L::fma(L::load(quadratic + c * step), L::mul(linear, linear), e);
+            e = L::fma(L::load(quadratic + c * Step), L::mul(linear, linear), e);
         }
         high = L::max(high, e);
         low = L::min(low, e);
     }
 }
 
-// One observation: lanes are (eigenvalue, neuron) pairs.
-template <class L>
-void forward(const Table& table, const float* observation, float* action) {
+// One observation, already normalised: lanes are (eigenvalue, neuron) pairs. A vector holds several
+// eigenvalues of a group (Step = width), or a group takes several vectors (Step = group).
+template <class L, std::size_t Step>
+void forward_groups(const Table& table, const float* x, float* action) {
     using vec = typename L::vec;
     constexpr float infinity = __builtin_huge_valf();
-    float normalised[max_inputs];  // 16 KiB of stack, touched for policies that normalise
-    const float* x = observation;
-    if (table.shift != nullptr) {
-        std::size_t i = 0;
-        for (; i + L::width <= table.inputs; i += L::width) {
-            L::store(normalised + i,
-                     normalise<L>(L::load(observation + i), L::load(table.shift + i),
-                                  L::load(table.scale + i), table.input_clip));
-        }
-        for (; i < table.inputs; ++i) {
-            float lanes[L::width];
-            L::store(lanes, normalise<L>(L::broadcast(observation[i]),
-                                         L::broadcast(table.shift[i]),
-                                         L::broadcast(table.scale[i]), table.input_clip));
-            normalised[i] = lanes[0];
-        }
-        x = normalised;
-    }
-    // A vector holds width / group eigenvalues of a group, or a group takes several vectors.
-    const std::size_t step = table.group > L::width ? table.group : L::width;
-    const std::size_t vectors = (table.eigenvalues * table.group + step - 1) / step;
+    const std::size_t vectors = (table.eigenvalues * table.group + Step - 1) / Step;
     for (std::size_t block = 0; block < table.blocks; ++block) {
-        const std::size_t first = block * table.group;
-        for (std::size_t part = 0; part < table.group; part += L::width) {
+        for (std::size_t part = 0; part < Step; part += L::width) {
             const float* weights = table.weights + block * table.inputs * table.stride + part;
             const float* biases = table.biases + block * table.stride + part;
             const float* quadratic = table.quadratic == nullptr
                                          ? nullptr
                                          : table.quadratic + block * table.stride + part;
-            const auto at = [&](std::size_t v) {
-                return quadratic == nullptr ? nullptr : quadratic + v * step;
-            };
             vec high = L::broadcast(-infinity);
             vec low = L::broadcast(infinity);
+            const auto fold_in = [&](auto count, std::size_t v) {
+                spectrum<L, Step, count>(table, x, weights + v * Step, biases + v * Step,
+                                         quadratic == nullptr ? nullptr : quadratic + v * Step,
+                                         high, low);
+            };
             std::size_t v = 0;
             for (; v + L::vectors <= vectors; v += L::vectors) {
-                spectrum<L, L::vectors>(table, x, weights + v * step, biases + v * step, at(v),
-                                        step, high, low);
+                fold_in(Constant<L::vectors>{}, v);
             }
             if (v + 2 <= vectors) {
-                spectrum<L, 2>(table, x, weights + v * step, biases + v * step, at(v), step, high,
-                               low);
+                fold_in(Constant<2>{}, v);
                 v += 2;
             }
             if (v < vectors) {
-                spectrum<L, 1>(table, x, weights + v * step, biases + v * step, at(v), step, high,
-                               low);
+                fold_in(Constant<1>{}, v);
             }
             for (std::size_t half = L::width / 2; half >= table.group; half /= 2) {
                 high = L::max(high, L::swap(high, half));
                 low = L::min(low, L::swap(low, half));
             }
-            const std::size_t neuron = first + part;
-            const std::size_t left = table.neurons > neuron ? table.neurons - neuron : 0;
-            const std::size_t in_group = table.group - part;
-            const std::size_t count = left < in_group ? left : in_group;
-            L::store_first(action + neuron, clamp<L>(L::add(high, low), table.clip_low,
-                                                     table.clip_high),
-                           count < L::width ? count : L::width);
+            const std::size_t neuron = block * table.group + part;
+            if (neuron < table.neurons) {
+                const std::size_t left = table.neurons - neuron;
+                const std::size_t lanes = table.group < L::width ? table.group : L::width;
+                L::store_first(action + neuron,
+                               clamp<L>(L::add(high, low), table.clip_low, table.clip_high),
+                               left < lanes ? left : lanes);
+            }
         }
     }
+}
+
+template <class L>
+void forward_normalised(const Table& table, const float* x, float* action) {
+    if (table.group <= L::width) {
+        forward_groups<L, L::width>(table, x, action);
+    } else if constexpr (L::width < max_group) {
+        if (table.group == 8) {
+            forward_groups<L, 8>(table, x, action);
+        } else {
+            forward_groups<L, max_group>(table, x, action);
+        }
+    }
+}
+
+template <class L>
+void normalise_row(const Table& table, const float* observation, float* x) {
+    std::size_t i = 0;
+    for (; i + L::width <= table.inputs; i += L::width) {
+        L::store(x + i, normalise<L>(L::load(observation + i), L::load(table.shift + i),
+                                     L::load(table.scale + i), table.input_clip));
+    }
+    for (; i < table.inputs; ++i) {
+        float lanes[L::width];
+        L::store(lanes, normalise<L>(L::broadcast(observation[i]), L::broadcast(table.shift[i]),
+                                     L::broadcast(table.scale[i]), table.input_clip));
+        x[i] = lanes[0];
+    }
+}
+
+template <class L>
+void forward(const Table& table, const float* observation, float* action) {
+    if (table.shift == nullptr) {
+        forward_normalised<L>(table, observation, action);
+        return;
+    }
+    float x[max_inputs];  // 16 KiB of stack
+    normalise_row<L>(table, observation, x);
+    forward_normalised<L>(table, x, action);
 }
 
 // E for `Count` eigenvalues of one neuron, lanes are observations, `L::batch_vectors` at a time.
@@ -259,7 +276,7 @@ void batch_spectrum(const Table& table,
     const auto accumulate = [&](std::size_t i, vec(&part)[Count][vectors]) {
         vec xi[vectors];
         for (std::size_t u = 0; u < vectors; ++u) {
-            xi[u] = L::load(x + (i * vectors + u) * L::width);
+            xi[u] = L::load_once(x + (i * vectors + u) * L::width);
         }
         const float* row = weights + i * table.stride;
         for (std::size_t c = 0; c < Count; ++c) {
@@ -302,79 +319,89 @@ void batch_spectrum(const Table& table,
 // Inputs up to which the transposed observations of one tile stay in the first-level cache.
 inline constexpr std::size_t batch_max_inputs = 256;
 
+// The actions of one neuron for a tile of observations.
+template <class L>
+void batch_neuron(const Table& table, const float* x, std::size_t neuron,
+                  typename L::vec (&action)[L::batch_vectors]) {
+    using vec = typename L::vec;
+    constexpr float infinity = __builtin_huge_valf();
+    const std::size_t group = table.group;
+    const std::size_t block = neuron / group;
+    const std::size_t lane = neuron % group;
+    const float* weights = table.weights + block * table.inputs * table.stride + lane;
+    const float* biases = table.biases + block * table.stride + lane;
+    const float* quadratic =
+        table.quadratic == nullptr ? nullptr : table.quadratic + block * table.stride + lane;
+    vec high[L::batch_vectors];
+    vec low[L::batch_vectors];
+    for (std::size_t u = 0; u < L::batch_vectors; ++u) {
+        high[u] = L::broadcast(-infinity);
+        low[u] = L::broadcast(infinity);
+    }
+    const auto fold_in = [&](auto count, std::size_t e) {
+        batch_spectrum<L, count>(table, x, weights + e * group, biases + e * group,
+                                 quadratic == nullptr ? nullptr : quadratic + e * group, high,
+                                 low);
+    };
+    std::size_t e = 0;
+    for (; e + L::batch_eigenvalues <= table.eigenvalues; e += L::batch_eigenvalues) {
+        fold_in(Constant<L::batch_eigenvalues>{}, e);
+    }
+    for (; e < table.eigenvalues; ++e) {
+        fold_in(Constant<1>{}, e);
+    }
+    for (std::size_t u = 0; u < L::batch_vectors; ++u) {
+        action[u] = clamp<L>(L::add(high[u], low[u]), table.clip_low, table.clip_high);
+    }
+}
+
+// Many observations: lanes are observations, a tile of them transposed at a time.
 template <class L>
 void forward_batch(const Table& table, const float* observations, std::size_t rows,
                    float* actions) {
     using vec = typename L::vec;
     constexpr std::size_t vectors = L::batch_vectors;
     constexpr std::size_t tile = L::width * vectors;
-    constexpr float infinity = __builtin_huge_valf();
     const std::size_t n = table.inputs;
     const std::size_t k = table.neurons;
-    alignas(64) float x[batch_max_inputs * tile];
-    alignas(64) float y[tile];
+    alignas(64) float x[batch_max_inputs * tile];  // [n, tile]
     std::size_t row = 0;
     for (; n <= batch_max_inputs && row + tile <= rows; row += tile) {
         for (std::size_t u = 0; u < vectors; ++u) {
             L::transpose(observations + (row + u * L::width) * n, n, x + u * L::width, tile);
         }
-        if (table.shift != nullptr) {
-            for (std::size_t i = 0; i < n; ++i) {
-                const vec shift = L::broadcast(table.shift[i]);
-                const vec scale = L::broadcast(table.scale[i]);
-                for (std::size_t u = 0; u < vectors; ++u) {
-                    float* lane = x + i * tile + u * L::width;
-                    L::store(lane, normalise<L>(L::load(lane), shift, scale, table.input_clip));
-                }
+        for (std::size_t i = 0; table.shift != nullptr && i < n; ++i) {
+            const vec shift = L::broadcast(table.shift[i]);
+            const vec scale = L::broadcast(table.scale[i]);
+            for (float* lane = x + i * tile; lane < x + (i + 1) * tile; lane += L::width) {
+                L::store(lane, normalise<L>(L::load(lane), shift, scale, table.input_clip));
             }
         }
-        for (std::size_t neuron = 0; neuron < k; ++neuron) {
-            const std::size_t block = neuron / table.group;
-            const std::size_t lane = neuron % table.group;
-            const float* weights = table.weights + block * n * table.stride + lane;
-            const float* biases = table.biases + block * table.stride + lane;
-            const float* quadratic = table.quadratic == nullptr
-                                         ? nullptr
-                                         : table.quadratic + block * table.stride + lane;
-            const auto at = [&](std::size_t e) {
-                return quadratic == nullptr ? nullptr : quadratic + e * table.group;
-            };
-            vec high[vectors];
-            vec low[vectors];
-            for (std::size_t u = 0; u < vectors; ++u) {
-                high[u] = L::broadcast(-infinity);
-                low[u] = L::broadcast(infinity);
-            }
-            std::size_t e = 0;
-            for (; e + L::batch_eigenvalues <= table.eigenvalues; e += L::batch_eigenvalues) {
-                batch_spectrum<L, L::batch_eigenvalues>(table, x, weights + e * table.group,
-                                                        biases + e * table.group, at(e), high, low);
-            }
-            for (; e < table.eigenvalues; ++e) {
-                batch_spectrum<L, 1>(table, x, weights + e * table.group, biases + e * table.group,
-                                     at(e), high, low);
+        std::size_t neuron = 0;
+        for (; neuron + 4 <= k; neuron += 4) {  // four at a time: their actions leave as quads
+            vec action[4][vectors];
+            for (std::size_t q = 0; q < 4; ++q) {
+                batch_neuron<L>(table, x, neuron + q, action[q]);
             }
             for (std::size_t u = 0; u < vectors; ++u) {
-                L::store(y + u * L::width,
-                         clamp<L>(L::add(high[u], low[u]), table.clip_low, table.clip_high));
+                L::store_quads(actions + (row + u * L::width) * k + neuron, k, action[0][u],
+                               action[1][u], action[2][u], action[3][u]);
             }
-            for (std::size_t r = 0; r < tile; ++r) {
-                actions[(row + r) * k + neuron] = y[r];
+        }
+        for (; neuron < k; ++neuron) {
+            vec action[vectors];
+            batch_neuron<L>(table, x, neuron, action);
+            for (std::size_t u = 0; u < vectors; ++u) {
+                float lanes[L::width];
+                L::store(lanes, action[u]);
+                for (std::size_t r = 0; r < L::width; ++r) {
+                    actions[(row + u * L::width + r) * k + neuron] = lanes[r];
+                }
             }
         }
     }
     for (; row < rows; ++row) {
         forward<L>(table, observations + row * n, actions + row * k);
-    }
-}
-
-// [width, n] to [n, width], the latter with `stride` floats from row to row.
-template <class L>
-void transpose(const float* rows, std::size_t n, float* out, std::size_t stride) {
-    for (std::size_t i = 0; i < n; ++i) {
-        for (std::size_t r = 0; r < L::width; ++r) {
-            out[i * stride + r] = rows[r * n + i];
-        }
     }
 }
 

@@ -33,6 +33,19 @@ struct PortableLanes {
         std::memcpy(&v, p, sizeof v);
         return v;
     }
+    static vec load_once(const float* p) { return load(p); }
+    static vec load_first(const float* p, std::size_t count) {  // the other lanes are 0
+        float lanes[width] = {};
+        for (std::size_t i = 0; i < count; ++i) {
+            lanes[i] = p[i];
+        }
+        return load(lanes);
+    }
+    static bool all_zero(vec v) {
+        float lanes[width];
+        store(lanes, v);
+        return lanes[0] == 0.0F && lanes[1] == 0.0F && lanes[2] == 0.0F && lanes[3] == 0.0F;
+    }
     static void store(float* p, vec v) { std::memcpy(p, &v, sizeof v); }
     static void store_first(float* p, vec v, std::size_t count) {
         float lanes[width];
@@ -82,8 +95,26 @@ struct PortableLanes {
         return each(a, b, [](float p, float q) { return p < q ? p : q; });
     }
 #endif
+    // [width, n] to [n, width], the latter with `stride` floats from row to row.
     static void transpose(const float* rows, std::size_t n, float* out, std::size_t stride) {
-        detail::transpose<PortableLanes>(rows, n, out, stride);
+        for (std::size_t i = 0; i < n; ++i) {
+            for (std::size_t r = 0; r < width; ++r) {
+                out[i * stride + r] = rows[r * n + i];
+            }
+        }
+    }
+    // Row r of the output, `stride` floats apart, gets lane r of a, b, c and d.
+    static void store_quads(float* out, std::size_t stride, vec a, vec b, vec c, vec d) {
+        float columns[4][width];
+        store(columns[0], a);
+        store(columns[1], b);
+        store(columns[2], c);
+        store(columns[3], d);
+        for (std::size_t r = 0; r < width; ++r) {
+            for (std::size_t q = 0; q < 4; ++q) {
+                out[r * stride + q] = columns[q][r];
+            }
+        }
     }
 };
 

@@ -84,7 +84,7 @@ inline bool indices_valid(const PolicyView& view) noexcept {
 // bad_size, bad_checksum, bad_header, bad_size (counts that do not add up), bad_value, bad_index.
 // `*view` is written on success only. Cost: three passes over the data, no allocation.
 [[nodiscard]] inline Status parse(const void* data, std::size_t size, PolicyView* view) noexcept {
-    if (data == nullptr || view == nullptr) {
+    if (view == nullptr || (data == nullptr && size > 0)) {
         return Status::null_argument;
     }
     const auto* bytes = static_cast<const unsigned char*>(data);
