@@ -31,7 +31,7 @@ def require(module: str, *, extra: str) -> ModuleType:
     except ImportError as error:
         package = module.partition(".")[0]
         raise BackendUnavailableError(
-            f'`{package}` is needed here and could not be imported ({error}): '
+            f"`{package}` is needed here and could not be imported ({error}): "
             f'pip install "eigenwell[{extra}]"'
         ) from error
 

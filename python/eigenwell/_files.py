@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
+import threading
 from pathlib import Path
 
 from eigenwell.errors import ArgumentError
@@ -21,24 +21,22 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
         ArgumentError: The folder does not exist or the file cannot be written there.
     """
     target = Path(path)
-    temporary = None
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        with os.fdopen(handle, "wb") as stream:
+        with temporary.open("xb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        # mkstemp makes private files; give this one the mode that open() would have given it.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, target)
+        temporary.replace(target)
     except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         reason = error.strerror or type(error).__name__
         raise ArgumentError(f"`{target}` cannot be written: {reason}") from error
+    except BaseException:  # an interrupt: nothing half-written stays behind either
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:

@@ -1,4 +1,4 @@
-"""Difference-of-convex (DC) neurons, packed: a policy in a few hundred bytes that acts in nanoseconds.
+"""Difference-of-convex (DC) neurons, packed: a policy of 2 KB that acts in nanoseconds.
 
 A neuron adds the largest and the smallest of its affine "eigenvalues"; its weights are indices into
 a codebook of at most 256 numbers, 2 to 8 bits each. The format is specified in ``cpp/README.md``.

@@ -1,4 +1,4 @@
-"""Writing the ``.dcp`` format, version 1; the native core reads it. Specified in ``cpp/README.md``."""
+"""Writing ``.dcp`` files, version 1, as ``cpp/README.md`` specifies; the native core reads them."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def pack_indices(indices: npt.ArrayLike, bits: int = 5) -> npt.NDArray[np.uint64
     array = np.asarray(indices)
     if array.dtype.kind not in "iu" and array.size > 0:
         raise DTypeError(f"`indices` must be integers, got dtype {array.dtype}")
-    if array.size > 0 and not (0 <= array.min() and array.max() < 1 << bits):
+    if array.size > 0 and not (array.min() >= 0 and array.max() < 1 << bits):
         raise ArgumentError(
             f"`indices` must be between 0 and {(1 << bits) - 1} for {bits} bits, "
             f"got {array.min()} to {array.max()}"
