@@ -1,6 +1,5 @@
 // Packed DC policies: check the array, take pointers, release the lock, call the kernel.
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -289,38 +288,35 @@ py::array_t<std::uint8_t> unpack_indices(
     return result;
 }
 
-// Nanoseconds per action, one figure per repeat, of `act` as a C++ program would call it: for the
-// benchmarks, where one process times every contender. With `chained` each action is an input of
-// the address of the next observation, so that the processor cannot overlap two calls: latency
-// instead of throughput.
-py::array_t<double> time_act(
+// Calls `act` row by row, as a C++ program would: for the benchmarks, where one process times every
+// contender. With `chained` an action decides the address of the next observation, so that the
+// processor cannot overlap two calls: latency instead of throughput.
+py::array_t<float> act_each(
     const Packed& self,
     const py::array_t<float, py::array::c_style | py::array::forcecast>& observations,
-    std::size_t repeats, bool chained) {
+    bool chained) {
     const dc::Kernels& active = kernels();
     const std::size_t n = self.view().inputs;
+    const std::size_t k = self.view().neurons;
+    if (observations.ndim() != 2 || observations.shape(1) != size(n)) {
+        raise("ShapeError", "`observations` must have shape (rows, " + std::to_string(n) +
+                                "), got " + shape_text(observations));
+    }
     const auto rows = static_cast<std::size_t>(observations.shape(0));
-    std::vector<float> action(self.view().neurons);
-    py::array_t<double> result(size(repeats));
-    for (std::size_t repeat = 0; repeat < repeats; ++repeat) {
-        const auto start = std::chrono::steady_clock::now();
-        std::size_t offset = 0;
-        for (std::size_t row = 0; row < rows; ++row) {
-            const Status status =
-                self.policy().act(observations.data() + row * n + offset, action.data(), active);
-            if (status != Status::ok) {
-                raise("ArgumentError", "`observations` must be finite");
-            }
-            if (chained) {
-                // Bit 30 is set from 2.0 on: never for an action in [-1, 1], but only the data say so.
-                std::uint32_t bits = 0;
-                std::memcpy(&bits, action.data(), sizeof bits);
-                offset = (bits >> 30) & 1U;
-            }
+    py::array_t<float> result({size(rows), size(k)});
+    const float* x = observations.data();
+    float* y = result.mutable_data();
+    std::size_t offset = 0;
+    for (std::size_t row = 0; row < rows; ++row) {
+        if (self.policy().act(x + row * n + offset, y + row * k, active) != Status::ok) {
+            raise("ArgumentError", "`observations` must be finite");
         }
-        const std::chrono::duration<double, std::nano> elapsed =
-            std::chrono::steady_clock::now() - start;
-        result.mutable_at(repeat) = elapsed.count() / static_cast<double>(rows);
+        if (chained) {
+            // Bit 30 is set from 2.0 on: never for an action in [-1, 1], but only the data say so.
+            std::uint32_t bits = 0;
+            std::memcpy(&bits, y + row * k, sizeof bits);
+            offset = (bits >> 30) & 1U;
+        }
     }
     return result;
 }
@@ -391,8 +387,7 @@ void dc(py::module_& m) {
     });
 
     m.def("unpack_indices", &unpack_indices, py::arg("words"), py::arg("count"), py::arg("bits"));
-    m.def("time_act", &time_act, py::arg("policy"), py::arg("observations"), py::arg("repeats"),
-          py::arg("chained"));
+    m.def("act_each", &act_each, py::arg("policy"), py::arg("observations"), py::arg("chained"));
 }
 
 }  // namespace eigenwell::bind

@@ -50,6 +50,6 @@ class PackedPolicy:
 def unpack_indices(
     words: npt.NDArray[np.uint64], count: int, bits: int
 ) -> npt.NDArray[np.uint8]: ...
-def time_act(
-    policy: PackedPolicy, observations: npt.NDArray[np.float32], repeats: int, chained: bool
-) -> npt.NDArray[np.float64]: ...
+def act_each(
+    policy: PackedPolicy, observations: npt.NDArray[np.float32], chained: bool
+) -> npt.NDArray[np.float32]: ...

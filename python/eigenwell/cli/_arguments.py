@@ -1,0 +1,85 @@
+"""From the command line to a verb's dataclass."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from typing import Annotated, Any, Union
+
+import tyro
+
+from eigenwell.cli._options import Options
+from eigenwell.cli.bench import Bench
+from eigenwell.cli.evaluate import Evaluate
+from eigenwell.cli.export import Export
+from eigenwell.cli.info import Info
+from eigenwell.cli.inspect import Inspect
+from eigenwell.cli.walk import Walk
+from eigenwell.errors import ArgumentError
+
+#: The verbs in the order of the help.
+VERBS: dict[str, type[Options]] = {
+    "walk": Walk,
+    "eval": Evaluate,
+    "inspect": Inspect,
+    "export": Export,
+    "bench": Bench,
+    "info": Info,
+}
+
+_DESCRIPTION = "Small learning systems whose geometry can be looked at."
+# Borders and rules of tyro's boxes, which are of ASCII where stdout cannot take better ones.
+_RULE = re.compile("[\u2500-\u257f+-]{4,}")
+_EDGES = "\u2502| "
+
+
+def parse(arguments: list[str]) -> Options:
+    """Return the verb with its options.
+
+    Raises:
+        ArgumentError: The arguments do not make sense.
+        SystemExit: With 0, after ``--help``.
+    """
+    known = ", ".join(VERBS)
+    if not arguments:
+        arguments = ["--help"]
+    elif not arguments[0].startswith("-") and arguments[0] not in VERBS:
+        raise ArgumentError(f"unknown verb `{arguments[0]}`: expected one of {known}")
+    choices = tuple(Annotated[verb, tyro.conf.subcommand(name)] for name, verb in VERBS.items())
+    verbs: Any = Union[choices]  # noqa: UP007 - built at run time
+    captured = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(captured):
+            command: Any = tyro.cli(
+                verbs,
+                args=arguments,
+                prog="eigenwell",
+                description=_DESCRIPTION,
+                config=(tyro.conf.FlagCreatePairsOff,),
+            )
+    except SystemExit as stop:
+        if stop.code in (None, 0):
+            raise
+        raise ArgumentError(_sentence(captured.getvalue(), arguments)) from None
+    assert isinstance(command, Options)
+    return command
+
+
+def _sentence(usage_error: str, arguments: list[str]) -> str:
+    """Return the message of tyro's boxed usage error as a sentence that names the help.
+
+    The box has its title in the top border and the pointer to the help below a rule; what lies
+    between is the message. Were the box to change, only the wording would suffer.
+    """
+    message: list[str] = []
+    for line in usage_error.splitlines()[1:]:
+        inner = line.strip(_EDGES)
+        if _RULE.fullmatch(inner):
+            if message:
+                break
+            continue  # the rule below an ASCII box's title
+        message.append(inner)
+    words = " ".join(" ".join(message).split()).rstrip(".") or "the arguments do not make sense"
+    verb = f"{arguments[0]} " if arguments[0] in VERBS else ""
+    return f"{words[0].lower()}{words[1:]} (see eigenwell {verb}--help)"

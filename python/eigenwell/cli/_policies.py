@@ -1,0 +1,72 @@
+"""What the verbs that take a policy share: loading it and finding its environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+import tyro
+
+from eigenwell.dc import PackedPolicy, walker
+from eigenwell.errors import ArgumentError
+from eigenwell.evaluation import physics_matches
+
+#: The argument POLICY of a verb that has a default for it.
+PolicyPath: TypeAlias = Annotated[
+    Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="POLICY")
+]
+
+
+#: What names the bundled policy where a file name is expected.
+BUNDLED = "walker"
+
+
+def load_policy(path: Path | None, *, no_quadratic: bool = False) -> PackedPolicy:
+    """Return the policy in a file, by default the walker of the article.
+
+    Args:
+        path: A ``.dcp`` file; None or ``walker`` (unless a file has that name) is the article's.
+        no_quadratic: Leave the quadratic term out.
+
+    Raises:
+        ArgumentError: The file cannot be read.
+        FormatError: It is not a valid policy.
+    """
+    policy = walker() if path is None or _is_bundled(path) else PackedPolicy.load(path)
+    return policy.without_quadratic() if no_quadratic else policy
+
+
+def policy_label(path: Path | None) -> str:
+    """Name a policy in a title."""
+    return "the article's walker" if path is None or _is_bundled(path) else str(path)
+
+
+def environment_of(policy: PackedPolicy, chosen: str | None) -> str:
+    """Return the environment to run in: the one chosen, else the one in the metadata.
+
+    Raises:
+        ArgumentError: Neither names one.
+    """
+    environment = policy.metadata.get("environment") if chosen is None else chosen
+    if not isinstance(environment, str) or not environment:
+        raise ArgumentError("the policy names no environment of its own: say one with --env ID")
+    return environment
+
+
+def physics_report(policy: PackedPolicy, env_id: str) -> tuple[bool | None, str]:
+    """Say whether the environment's physics is the one that the policy was scored in.
+
+    Returns:
+        True, False or None for unknown, and the same in words.
+    """
+    matches = physics_matches(policy.metadata, env_id)
+    words: dict[Any, str] = {
+        True: "the same as where the policy was scored",
+        False: "DIFFERENT from where the policy was scored: scores may differ too",
+        None: "unknown, the policy carries no fingerprint of this environment",
+    }
+    return matches, words[matches]
+
+
+def _is_bundled(path: Path) -> bool:
+    return str(path) == BUNDLED and not path.exists()
