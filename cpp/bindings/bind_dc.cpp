@@ -100,7 +100,8 @@ py::array real_array(py::handle value) {
         try {
             array = py::module_::import("numpy").attr("asarray")(value);
         } catch (py::error_already_set&) {
-            raise("ShapeError", "`obs` must be an array of numbers, got a ragged or foreign object");
+            raise("ShapeError",
+                  "`obs` must be an array of numbers, got a ragged or foreign object");
         }
     }
     auto result = py::reinterpret_borrow<py::array>(array);
@@ -122,8 +123,8 @@ Rows rows_of(const py::array& obs, std::size_t inputs) {
     if ((!single && obs.ndim() != 2) ||
         obs.shape(obs.ndim() - 1) != static_cast<py::ssize_t>(inputs)) {
         const std::string n = std::to_string(inputs);
-        raise("ShapeError", "`obs` must have shape (" + n + ",) or (batch, " + n + "), got " +
-                                shape_text(obs));
+        raise("ShapeError",
+              "`obs` must have shape (" + n + ",) or (batch, " + n + "), got " + shape_text(obs));
     }
     const bool narrow = obs.itemsize() == static_cast<py::ssize_t>(sizeof(float));
     return {static_cast<const char*>(obs.data()),
@@ -151,8 +152,7 @@ py::array_t<float> output_for(py::handle out, const py::array& obs, std::size_t 
         const std::string n = std::to_string(neurons);
         raise("ShapeError",
               "`out` must have shape " +
-                  (obs.ndim() == 1 ? "(" + n + ",)"
-                                   : "(" + std::to_string(rows) + ", " + n + ")") +
+                  (obs.ndim() == 1 ? "(" + n + ",)" : "(" + std::to_string(rows) + ", " + n + ")") +
                   ", got " + shape_text(array));
     }
     if (!array.writeable() || (array.flags() & py::array::c_style) == 0 ||
@@ -186,11 +186,10 @@ bool finite_row(const float* row, std::size_t inputs) {
             const std::string column = std::to_string(q % inputs);
             const std::string row = std::to_string(first_row + q / inputs);
             const char* what = std::isnan(rows[q]) ? "nan" : rows[q] > 0 ? "inf" : "-inf";
-            raise("ArgumentError", std::string("`obs` must be finite in float32, got ") + what +
-                                       " at index " +
-                                       (single ? "(" + column + ",)"
-                                               : "(" + row + ", " + column + ")") +
-                                       "; pass on_nan=\"propagate\" to get NaN actions instead");
+            raise("ArgumentError",
+                  std::string("`obs` must be finite in float32, got ") + what + " at index " +
+                      (single ? "(" + column + ",)" : "(" + row + ", " + column + ")") +
+                      "; pass on_nan=\"propagate\" to get NaN actions instead");
         }
     }
     raise("ArgumentError", "`obs` is so large that an action overflows float32");
@@ -206,8 +205,8 @@ bool propagates(py::handle on_nan) {
             return true;
         }
     }
-    raise("ArgumentError",
-          "`on_nan` must be \"error\" or \"propagate\", got " + py::repr(on_nan).cast<std::string>());
+    raise("ArgumentError", "`on_nan` must be \"error\" or \"propagate\", got " +
+                               py::repr(on_nan).cast<std::string>());
 }
 
 py::array_t<float> call(const Packed& self, py::handle observations, py::handle out,
@@ -263,8 +262,7 @@ py::array_t<float> call(const Packed& self, py::handle observations, py::handle 
 
 // A read-only array that leads into the bytes of the policy and keeps them alive.
 template <class T>
-py::object part(const py::object& self, const unsigned char* data,
-                std::vector<py::ssize_t> shape) {
+py::object part(const py::object& self, const unsigned char* data, std::vector<py::ssize_t> shape) {
     if (data == nullptr) {
         return py::none();
     }
@@ -276,9 +274,9 @@ py::object part(const py::object& self, const unsigned char* data,
 
 py::ssize_t size(std::size_t n) { return static_cast<py::ssize_t>(n); }
 
-py::array_t<std::uint8_t> unpack_indices(
-    const py::array_t<std::uint64_t, py::array::c_style | py::array::forcecast>& words,
-    std::size_t count, unsigned bits) {
+py::array_t<std::uint8_t>
+unpack_indices(const py::array_t<std::uint64_t, py::array::c_style | py::array::forcecast>& words,
+               std::size_t count, unsigned bits) {
     std::vector<std::uint8_t> indices(dc::indices_per_word(bits) *
                                       static_cast<std::size_t>(words.size()));
     kernels().unpack(reinterpret_cast<const unsigned char*>(words.data()),
@@ -291,10 +289,10 @@ py::array_t<std::uint8_t> unpack_indices(
 // Calls `act` row by row, as a C++ program would: for the benchmarks, where one process times every
 // contender. With `chained` an action decides the address of the next observation, so that the
 // processor cannot overlap two calls: latency instead of throughput.
-py::array_t<float> act_each(
-    const Packed& self,
-    const py::array_t<float, py::array::c_style | py::array::forcecast>& observations,
-    bool chained) {
+py::array_t<float>
+act_each(const Packed& self,
+         const py::array_t<float, py::array::c_style | py::array::forcecast>& observations,
+         bool chained) {
     const dc::Kernels& active = kernels();
     const std::size_t n = self.view().inputs;
     const std::size_t k = self.view().neurons;
@@ -347,7 +345,8 @@ void dc(py::module_& m) {
     property("neurons", [](const dc::PolicyView& v) { return v.neurons; });
     property("eigenvalues", [](const dc::PolicyView& v) { return v.eigenvalues; });
     property("bits", [](const dc::PolicyView& v) { return v.bits; });
-    property("clip", [](const dc::PolicyView& v) { return py::make_tuple(v.clip_low, v.clip_high); });
+    property("clip",
+             [](const dc::PolicyView& v) { return py::make_tuple(v.clip_low, v.clip_high); });
     property("input_clip", [](const dc::PolicyView& v) { return v.input_clip; });
     property("self_test_tolerance", [](const dc::PolicyView& v) { return v.self_test_tolerance; });
     property("metadata_bytes", [](const dc::PolicyView& v) {
@@ -361,8 +360,7 @@ void dc(py::module_& m) {
     };
     using View = dc::PolicyView;
     array("words", [](const py::object& self, const View& v) {
-        return part<std::uint64_t>(self, v.words,
-                                   {size(dc::word_count(v.index_count(), v.bits))});
+        return part<std::uint64_t>(self, v.words, {size(dc::word_count(v.index_count(), v.bits))});
     });
     array("codebook", [](const py::object& self, const View& v) {
         return part<float>(self, v.codebook, {size(v.codebook_size)});

@@ -88,8 +88,8 @@ inline Policy random_policy(const Shape& shape, unsigned seed) {
     p.test_inputs = normal(random, tests * shape.inputs, 1.0F);
     for (std::size_t t = 0; t < tests; ++t) {
         for (std::size_t neuron = 0; neuron < shape.neurons; ++neuron) {
-            p.test_outputs.push_back(static_cast<float>(
-                reference(p, p.test_inputs.data() + t * shape.inputs, neuron)));
+            p.test_outputs.push_back(
+                static_cast<float>(reference(p, p.test_inputs.data() + t * shape.inputs, neuron)));
         }
     }
     return p;
@@ -125,8 +125,8 @@ inline Bytes encode(const Policy& p, const std::string& metadata = "{}") {
     put(bytes, static_cast<std::uint16_t>(s.neurons));
     put(bytes, static_cast<std::uint16_t>(s.eigenvalues));
     put(bytes, static_cast<std::uint8_t>(s.bits));
-    put(bytes, static_cast<std::uint8_t>((s.quadratic ? 1 : 0) + (s.shift ? 2 : 0) +
-                                         (s.scale ? 4 : 0)));
+    put(bytes,
+        static_cast<std::uint8_t>((s.quadratic ? 1 : 0) + (s.shift ? 2 : 0) + (s.scale ? 4 : 0)));
     put(bytes, static_cast<std::uint16_t>(p.codebook.size()));
     put(bytes, -1.0F);
     put(bytes, 1.0F);

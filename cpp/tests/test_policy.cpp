@@ -119,14 +119,14 @@ void not_finite() {
         CHECK(eigenwell_isa_force(names[isa]) == EIGENWELL_OK);
         const Loaded loaded(packed::encode(policy));
         for (std::size_t i = 0; i < shape.inputs; ++i) {
-            for (const float bad : {std::numeric_limits<float>::quiet_NaN(),
-                                    std::numeric_limits<float>::infinity(),
-                                    -std::numeric_limits<float>::infinity()}) {
+            for (const float bad :
+                 {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+                  -std::numeric_limits<float>::infinity()}) {
                 std::vector<float> x(200 * shape.inputs, 0.5F);
                 std::vector<float> y(200 * shape.neurons);
                 x[150 * shape.inputs + i] = bad;
-                CHECK(eigenwell_policy_act(loaded.get(), x.data() + 150 * shape.inputs,
-                                           y.data()) == EIGENWELL_NOT_FINITE);
+                CHECK(eigenwell_policy_act(loaded.get(), x.data() + 150 * shape.inputs, y.data()) ==
+                      EIGENWELL_NOT_FINITE);
                 CHECK(eigenwell_policy_act_batch(loaded.get(), x.data(), 200, y.data()) ==
                       EIGENWELL_NOT_FINITE);
             }

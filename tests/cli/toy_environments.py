@@ -44,7 +44,11 @@ class CtrlC(Toy):
 
 
 class Warns(Toy):
-    """Warns in every step, as Gymnasium does: coloured, and with a prefix."""
+    """Warns from two places, as Gymnasium does: coloured, and with a prefix."""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        warnings.warn("\x1b[33mWARN: the ground is wet\x1b[0m", stacklevel=1)
+        return super().reset(seed=seed, options=options)
 
     def step(self, action: Any) -> Any:
         warnings.warn("\x1b[33mWARN: the ground is wet\x1b[0m", stacklevel=1)

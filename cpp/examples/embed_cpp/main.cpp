@@ -1,5 +1,5 @@
-// Loads the .dcp file that the argument names, checks it against its own test vectors, acts, and says
-// how long an action takes.
+// Loads the .dcp file that the argument names, checks it against its own test vectors, acts, and
+// says how long an action takes.
 #include <chrono>
 #include <cstdio>
 #include <fstream>
@@ -19,8 +19,8 @@ int main(int argc, char** argv) {
     // The library allocates nothing: it says how much it needs, and we own it.
     std::vector<unsigned char> storage(eigenwell_policy_storage(data.data(), data.size()));
     eigenwell_policy* policy = nullptr;
-    eigenwell_status status = eigenwell_policy_init(storage.data(), storage.size(), data.data(),
-                                                    data.size(), &policy);
+    eigenwell_status status =
+        eigenwell_policy_init(storage.data(), storage.size(), data.data(), data.size(), &policy);
     float error = 0.0F;
     if (status == EIGENWELL_OK) {
         status = eigenwell_policy_self_test(policy, &error);

@@ -1,7 +1,7 @@
 // Which instruction sets this processor runs and which one is in use. Asked of the processor once.
 //
-// EIGENWELL_ISA names one to use instead of the best; an unknown or missing one is an error that the
-// caller sees (active() answers null), never an abort and never a silent fallback.
+// EIGENWELL_ISA names one to use instead of the best; an unknown or missing one is an error that
+// the caller sees (active() answers null), never an abort and never a silent fallback.
 #ifndef EIGENWELL_SRC_CPU_FEATURES_HPP
 #define EIGENWELL_SRC_CPU_FEATURES_HPP
 

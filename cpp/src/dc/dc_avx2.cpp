@@ -1,8 +1,8 @@
 // DC kernels, AVX2 with FMA (x86-64-v3: Haswell, Zen and later). Eight lanes, 16 registers.
 //
 // A loop step of `forward` with three vectors is one broadcast load and three FMA that take the
-// weights from memory: 4 loads for 3 FMA, so two load ports allow 1.5 FMA a cycle, three quarters of
-// the two that the FMA ports would take. `forward_batch` has the same ratio the other way round.
+// weights from memory: 4 loads for 3 FMA, so two load ports allow 1.5 FMA a cycle, three quarters
+// of the two that the FMA ports would take. `forward_batch` has the same ratio the other way round.
 // Compiled with -mavx2 -mfma -ffp-contract=off: the fusing is written out, never the compiler's.
 #include <immintrin.h>
 
@@ -55,15 +55,15 @@ struct Avx2Lanes {
     static vec max(vec a, vec b) { return _mm256_max_ps(a, b); }
     static vec min(vec a, vec b) { return _mm256_min_ps(a, b); }
 
-    // Rows r and r + 4 share a register, so one 4 x 4 transpose in each half does 8 rows x 4 inputs.
+    // Rows r and r + 4 share a register, so one 4 x 4 transpose in each half does 8 rows x 4
+    // inputs.
     static void transpose(const float* rows, std::size_t n, float* out, std::size_t stride) {
         std::size_t i = 0;
         for (; i + 4 <= n; i += 4) {
             __m256 r[4];
             for (std::size_t q = 0; q < 4; ++q) {
-                r[q] = _mm256_insertf128_ps(
-                    _mm256_castps128_ps256(_mm_loadu_ps(rows + q * n + i)),
-                    _mm_loadu_ps(rows + (q + 4) * n + i), 1);
+                r[q] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(rows + q * n + i)),
+                                            _mm_loadu_ps(rows + (q + 4) * n + i), 1);
             }
             transpose_quads(r[0], r[1], r[2], r[3]);
             for (std::size_t q = 0; q < 4; ++q) {

@@ -1,9 +1,9 @@
 // DC kernels, AVX-512 with VBMI (Ice Lake, Zen 4 and later): the AVX-512 ones, and unpacking by
 // VPMULTISHIFTQB, which takes eight 8-bit fields at any bit position out of a 64-bit word.
 //
-// Formula: out[j + w * per_word] = (word_w >> bits * j) & mask. One step takes as many whole words as
-// make at most 64 indices (five words = 60 indices at 5 bits). The eight output bytes of a 64-bit
-// lane may come from two words, so the words are permuted twice, shifted twice and blended.
+// Formula: out[j + w * per_word] = (word_w >> bits * j) & mask. One step takes as many whole words
+// as make at most 64 indices (five words = 60 indices at 5 bits). The eight output bytes of a
+// 64-bit lane may come from two words, so the words are permuted twice, shifted twice and blended.
 #include "lanes_avx512.hpp"
 
 namespace eigenwell::dc {
@@ -47,7 +47,8 @@ void unpack_vbmi(const unsigned char* words, std::size_t count, unsigned bits, s
         const __m512i indices =
             _mm512_and_si512(_mm512_mask_blend_epi8(from_last, early, late), mask);
         const std::size_t bytes = here * per_word;
-        const std::uint64_t keep = bytes >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << bytes) - 1;
+        const std::uint64_t keep =
+            bytes >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << bytes) - 1;
         _mm512_mask_storeu_epi8(out, keep, indices);
         out += step_indices;
     }

@@ -20,9 +20,9 @@ struct Avx512Lanes {
     static constexpr std::size_t batch_eigenvalues = 3;
 
     static vec load(const float* p) { return _mm512_loadu_ps(p); }
-    // For a value that several operations use. Without the empty assembly GCC gives each of them its
-    // own memory operand: 9 loads for 6 FMA in the batch kernel instead of 5 (measured on Zen 5: 105
-    // instead of 129 million actions of the walker a second).
+    // For a value that several operations use. Without the empty assembly GCC gives each of them
+    // its own memory operand: 9 loads for 6 FMA in the batch kernel instead of 5 (measured on Zen
+    // 5: 105 instead of 129 million actions of the walker a second).
     static vec load_once(const float* p) {
         vec v = load(p);
         __asm__("" : "+v"(v));

@@ -3,21 +3,22 @@
 //   L_e = sum_i x_i B[i, e]          E_e = A_e + L_e + K_e L_e^2
 //   y_k = max_{e of k} E_e + min_{e of k} E_e           action_k = clip(y_k, clip_low, clip_high)
 //
-// Layout. Neurons stand side by side in `group` lanes (a power of two, at most 16), eigenvalue after
-// eigenvalue, so that max and min over a neuron's eigenvalues are vertical. A row is padded to whole
-// 64-byte lines by repeating its last eigenvalue, which changes neither max nor min.
-// Four neurons of six eigenvalues (the article's walker) make rows of 24 floats, padded to 32.
+// Layout. Neurons stand side by side in `group` lanes (a power of two, at most 16), eigenvalue
+// after eigenvalue, so that max and min over a neuron's eigenvalues are vertical. A row is padded
+// to whole 64-byte lines by repeating its last eigenvalue, which changes neither max nor min. Four
+// neurons of six eigenvalues (the article's walker) make rows of 24 floats, padded to 32.
 //
 // Cost per observation: n k m fused multiply-adds; 4 n k m bytes of weights, read once by `forward`
 // and once per `batch_rows` observations by `forward_batch`.
 //
 // Numerics. Four partial sums, input i in sum i mod 4, added as (0 + 1) + (2 + 3). Both kernels do
-// the same operations in the same order for each (observation, eigenvalue), so a result has the same
-// bits in every batch. Lane types with a fused multiply-add agree to the bit with one another too.
+// the same operations in the same order for each (observation, eigenvalue), so a result has the
+// same bits in every batch. Lane types with a fused multiply-add agree to the bit with one another
+// too.
 //
-// Everything below is a template on the lane type and calls nothing else, and a lane type that needs
-// more than the baseline processor lives in an unnamed namespace: the linker then never replaces
-// baseline code by a copy that was compiled for a newer processor.
+// Everything below is a template on the lane type and calls nothing else, and a lane type that
+// needs more than the baseline processor lives in an unnamed namespace: the linker then never
+// replaces baseline code by a copy that was compiled for a newer processor.
 #ifndef EIGENWELL_DC_KERNELS_HPP
 #define EIGENWELL_DC_KERNELS_HPP
 
@@ -33,12 +34,12 @@ inline constexpr std::size_t row_multiple = 16;  // floats: one 64-byte line
 
 // A decoded policy: the pointers lead into storage that somebody else owns.
 struct Table {
-    std::size_t inputs = 0;       // n
-    std::size_t neurons = 0;      // k
-    std::size_t eigenvalues = 0;  // m
-    std::size_t group = 0;        // neurons side by side
-    std::size_t blocks = 0;       // ceil(k / group)
-    std::size_t stride = 0;       // m * group, rounded up to row_multiple
+    std::size_t inputs = 0;            // n
+    std::size_t neurons = 0;           // k
+    std::size_t eigenvalues = 0;       // m
+    std::size_t group = 0;             // neurons side by side
+    std::size_t blocks = 0;            // ceil(k / group)
+    std::size_t stride = 0;            // m * group, rounded up to row_multiple
     const float* weights = nullptr;    // [blocks, n, stride]
     const float* biases = nullptr;     // [blocks, stride]
     const float* quadratic = nullptr;  // [blocks, stride], or null
@@ -340,8 +341,7 @@ void batch_neuron(const Table& table, const float* x, std::size_t neuron,
     }
     const auto fold_in = [&](auto count, std::size_t e) {
         batch_spectrum<L, count>(table, x, weights + e * group, biases + e * group,
-                                 quadratic == nullptr ? nullptr : quadratic + e * group, high,
-                                 low);
+                                 quadratic == nullptr ? nullptr : quadratic + e * group, high, low);
     };
     std::size_t e = 0;
     for (; e + L::batch_eigenvalues <= table.eigenvalues; e += L::batch_eigenvalues) {
@@ -409,8 +409,7 @@ void forward_batch(const Table& table, const float* observations, std::size_t ro
 
 template <class L>
 constexpr Kernels make_kernels() noexcept {
-    return {detail::unpack<L>, detail::all_finite<L>, detail::forward<L>,
-            detail::forward_batch<L>};
+    return {detail::unpack<L>, detail::all_finite<L>, detail::forward<L>, detail::forward_batch<L>};
 }
 
 }  // namespace eigenwell::dc

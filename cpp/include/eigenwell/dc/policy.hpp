@@ -81,7 +81,8 @@ public:
                              float* action,             // [k]
                              const Kernels& kernels = portable_kernels()) const noexcept {
         kernels.forward(table_, observation, action);
-        return kernels.all_finite(observation, table_.inputs) && kernels.all_finite(action, table_.neurons)
+        return kernels.all_finite(observation, table_.inputs) &&
+                       kernels.all_finite(action, table_.neurons)
                    ? Status::ok
                    : Status::not_finite;
     }
@@ -122,8 +123,8 @@ public:
             for (std::size_t j = 0; j < view_.neurons; ++j) {
                 const float expected =
                     load_f32(view_.self_test_outputs + 4 * (t * view_.neurons + j));
-                const float error = action[j] > expected ? action[j] - expected
-                                                         : expected - action[j];
+                const float error =
+                    action[j] > expected ? action[j] - expected : expected - action[j];
                 worst = error > worst ? error : worst;
             }
         }
@@ -140,8 +141,7 @@ private:
     static constexpr std::size_t alignment = 64;
 
     static bool normalises(const PolicyView& view) noexcept {
-        return view.shift != nullptr || view.scale != nullptr ||
-               detail::is_finite(view.input_clip);
+        return view.shift != nullptr || view.scale != nullptr || detail::is_finite(view.input_clip);
     }
 
     static Table layout(const PolicyView& view) noexcept {
@@ -154,8 +154,7 @@ private:
             t.group *= 2;
         }
         t.blocks = (view.neurons + t.group - 1) / t.group;
-        t.stride =
-            (view.eigenvalues * t.group + row_multiple - 1) / row_multiple * row_multiple;
+        t.stride = (view.eigenvalues * t.group + row_multiple - 1) / row_multiple * row_multiple;
         t.input_clip = view.input_clip;
         t.clip_low = view.clip_low;
         t.clip_high = view.clip_high;
@@ -167,7 +166,8 @@ private:
         return eigenvalue * table_.group + neuron % table_.group;
     }
 
-    // Fills the lanes of missing neurons with zeros and the rest of the row with the last eigenvalue.
+    // Fills the lanes of missing neurons with zeros and the rest of the row with the last
+    // eigenvalue.
     void pad_row(float* row, std::size_t block) const noexcept {
         for (std::size_t lane = 0; lane < table_.group; ++lane) {
             const bool missing = block * table_.group + lane >= table_.neurons;

@@ -1,0 +1,76 @@
+"""The one entry of the exporters: pick a target, name it, write it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from eigenwell import _files
+from eigenwell.dc.export import _names, c, cpp, onnx, python
+from eigenwell.errors import ArgumentError, DTypeError
+
+if TYPE_CHECKING:
+    from eigenwell.dc import PackedPolicy
+
+_GENERATORS: dict[str, Callable[..., str | bytes]] = {
+    "c": c.header,
+    "cpp": cpp.header,
+    "python": python.script,
+    "onnx": onnx.model,
+}
+
+#: What :func:`export` can make.
+TARGETS = tuple(_GENERATORS)
+
+
+def export(
+    policy: PackedPolicy,
+    to: str,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    name: str | None = None,
+) -> str | bytes:
+    """Turn a policy into code or a graph that runs without eigenwell.
+
+    Args:
+        policy: The policy.
+        to: One of :data:`TARGETS`: ``"c"``, ``"cpp"``, ``"python"`` or ``"onnx"``.
+        path: File to write, all of it or nothing; None only returns the content.
+        name: What the generated functions, namespace or graph are called: a C identifier of at
+            most 40 characters without leading, trailing or double underscore. By default the file
+            name of ``path`` where it makes one (``fast-walker.h`` gives ``fast_walker``), else
+            ``"policy"``.
+
+    Returns:
+        The content: text in ASCII for ``c``, ``cpp`` and ``python``, bytes for ``onnx``.
+
+    Raises:
+        ArgumentError: ``to`` is not a target, ``name`` not such an identifier, or the file cannot
+            be written.
+        SelfTestError: The policy does not reproduce its own test vectors.
+        BackendUnavailableError: ``to`` is ``"onnx"`` and the package ``onnx`` is not installed.
+
+    Note:
+        The same policy, name and version of eigenwell give the same bytes.
+    """
+    if to not in _GENERATORS:
+        raise ArgumentError(f"`to` must be one of {', '.join(TARGETS)}, got {to!r}")
+    if name is None:
+        name = _name_of(path)
+    elif not isinstance(name, str):
+        raise DTypeError(f"`name` must be a string, got {type(name).__name__}")
+    policy.self_test()
+    content = _GENERATORS[to](policy, name=_names.identifier(name))
+    if path is not None:
+        Path(path).write_bytes(content.encode("ascii") if isinstance(content, str) else content)
+    return content
+
+
+def _name_of(path: str | os.PathLike[str] | None) -> str:
+    if path is None:
+        return "policy"
+    stem = re.sub(r"[^0-9A-Za-z]+", "_", Path(path).name.partition(".")[0]).strip("_")
+    return stem if _names.is_identifier(stem) else "policy"
