@@ -89,10 +89,20 @@ class Blind(Counter):
     metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
 
 
+class Incomplete(Counter):
+    """A counter without the package behind it, in Gymnasium's words."""
+
+    def __init__(self, extra: str, render_mode: str | None = None) -> None:
+        super().__init__(render_mode=render_mode)
+        raise gym.error.DependencyNotInstalled(f'run `pip install "gymnasium[{extra}]"`')
+
+
 @pytest.fixture(autouse=True)
 def _toys() -> Iterator[None]:
     added: dict[str, tuple[type[Counter], dict[str, Any]]] = {
         "EwBlind-v0": (Blind, {}),
+        "EwNoBox2d-v0": (Incomplete, {"extra": "box2d"}),
+        "EwNoMujoco-v0": (Incomplete, {"extra": "mujoco"}),
         "EwTruncates-v0": (Counter, {}),
         "EwTerminates-v0": (Counter, {"end": 3}),
         "EwSwitch-v0": (Switch, {}),
@@ -243,6 +253,13 @@ def test_gymnasium_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gymnasium", None)
     with pytest.raises(BackendUnavailableError, match=r'pip install "eigenwell\[walk\]"'):
         evaluate(half, WALKER, episodes=1)
+
+
+def test_packages_behind_environments() -> None:
+    with pytest.raises(BackendUnavailableError, match=r'pip install "eigenwell\[walk\]"$'):
+        evaluate(half, "EwNoBox2d-v0", episodes=1)
+    with pytest.raises(BackendUnavailableError, match=r'gymnasium\[mujoco\]"`\)$'):
+        evaluate(half, "EwNoMujoco-v0", episodes=1)
 
 
 # --- Statistics -------------------------------------------------------------------------------

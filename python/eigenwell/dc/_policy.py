@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eigenwell import _checks, _files, _native
-from eigenwell.dc import _format
+from eigenwell.dc import _format, _self_tests
 from eigenwell.dc._indices import MAX_BITS, MIN_BITS, pack_indices, unpack_indices
 from eigenwell.errors import ArgumentError, DTypeError, FormatError, SelfTestError, ShapeError
 
@@ -100,7 +100,7 @@ class PackedPolicy(_native.PackedPolicy):
             bits: Of an index, 2 to 8.
             metadata: Anything that JSON can hold: environment, score, versions.
             self_test_inputs: ``(t, n)`` observations whose actions the file carries as its own
-                test; by default eight normally distributed ones in normalised units.
+                test; by default eight that show as many eigenvalues as possible.
 
         Raises:
             ShapeError: Shapes do not fit one another, or are over the limits of the format.
@@ -136,9 +136,17 @@ class PackedPolicy(_native.PackedPolicy):
             raise ArgumentError(f"`clip` must be (low, high) with low <= high, got ({low}, {high})")
         if not input_clip > 0:
             raise ArgumentError(f"`input_clip` must be positive, got {input_clip}")
-        shift_n, scale_n = per_input(shift, "shift"), per_input(scale, "scale")
+        layer = _self_tests.Layer(
+            weights=book[table],
+            biases=per_neuron(biases, "biases"),
+            quadratic=None if quadratic is None else per_neuron(quadratic, "quadratic"),
+            shift=per_input(shift, "shift"),
+            scale=per_input(scale, "scale"),
+            clip=(low, high),
+            input_clip=float(input_clip),
+        )
         if self_test_inputs is None:
-            tests = _default_tests(n, shift_n, scale_n)
+            tests = _self_tests.default_inputs(layer)
         else:
             rows = _checks.integer(
                 len(np.atleast_1d(self_test_inputs)),
@@ -147,20 +155,16 @@ class PackedPolicy(_native.PackedPolicy):
                 high=_format.MAX_SELF_TESTS,
             )
             tests = _checks.finite_float32(self_test_inputs, "self_test_inputs", (rows, n))
-        content = _format.Content(
-            inputs=n,
-            bits=bits,
-            words=words,
-            codebook=book,
-            biases=per_neuron(biases, "biases"),
-            quadratic=None if quadratic is None else per_neuron(quadratic, "quadratic"),
-            shift=shift_n,
-            scale=scale_n,
-            clip=(low, high),
-            input_clip=float(input_clip),
-            self_test_inputs=tests,
+        return cls.loads(
+            _format.encode(
+                layer,
+                bits=bits,
+                words=words,
+                codebook=book,
+                self_test_inputs=tests,
+                metadata=metadata or {},
+            )
         )
-        return cls.loads(_format.encode(content, book[table], metadata or {}))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the ``.dcp`` file, all of it or nothing.
@@ -278,13 +282,3 @@ def walker() -> PackedPolicy:
     """
     resource = importlib.resources.files("eigenwell.dc") / "article_walker.dcp"
     return PackedPolicy.loads(resource.read_bytes())
-
-
-def _default_tests(n: int, shift: Float32 | None, scale: Float32 | None) -> Float32:
-    """Eight observations that are standard normal once normalised."""
-    x = np.random.default_rng(0).standard_normal((8, n))
-    if scale is not None:
-        x = np.divide(x, scale, where=scale != 0, out=np.zeros_like(x))
-    if shift is not None:
-        x = x + shift
-    return x.astype(np.float32)

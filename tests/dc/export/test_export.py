@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from tests.dc.export.support import STRICT, Case, compiled, status
 
 from eigenwell import dc
 from eigenwell.dc.export import TARGETS, _template, _text, _vectors, export
-from eigenwell.errors import ArgumentError, DTypeError, EigenwellError
+from eigenwell.errors import ArgumentError, DTypeError, EigenwellError, SelfTestError
 
 TEXTS = ("c", "cpp", "python")
 
@@ -190,6 +191,11 @@ def test_a_template_resolves_nested_conditions_and_fills_once() -> None:
     assert '"""@mask@: ' in lines
     assert "#%" not in lines
     assert "K * linear" not in lines
+    # The shift stands inside the normalisation: without that there is none, whatever its own flag.
+    header = _template.render(
+        "policy.h.in", dict.fromkeys(_placeholders("policy.h.in"), "1"), {"shift"}
+    )
+    assert "value -=" not in header
 
 
 def _placeholders(template: str) -> set[str]:
@@ -197,13 +203,35 @@ def _placeholders(template: str) -> set[str]:
     return set(re.findall(r"@(\w+)@", (folder / template).read_text("ascii")))
 
 
-def test_vectors_are_few_and_reach_more_than_the_first_ones(walker: dc.PackedPolicy) -> None:
-    chosen = _vectors.choose(walker, 2)
-    assert chosen.inputs.shape == (2, 24)
-    assert chosen.outputs.shape == (2, 4)
-    deciding = _vectors._deciding(walker, walker.self_test_inputs)
-    assert chosen.reached >= deciding[:2].any(axis=0).sum()
-    np.testing.assert_allclose(walker(chosen.inputs), chosen.outputs, atol=chosen.tolerance)
+def test_the_vectors_that_reach_most_are_chosen(walker: dc.PackedPolicy) -> None:
+    dull = np.zeros((3, 24))
+    lively = 0.3 * np.random.default_rng(5).standard_normal((4, 24))
+    policy = dc.PackedPolicy.from_arrays(
+        walker.indices,
+        walker.codebook,
+        walker.biases,
+        eigenvalues=6,
+        self_test_inputs=np.concatenate([dull, lively]),
+    )
+    two, many = _vectors.choose(policy, 2), _vectors.choose(policy, 8)
+    assert two.inputs.any(axis=1).all(), "a dull vector was chosen before a lively one"
+    assert len(two.inputs) == 2
+    assert len(two.inputs) < len(many.inputs) <= 4, "a second dull vector adds nothing"
+    assert 8 < two.reached < many.reached <= 24
+    np.testing.assert_allclose(policy(many.inputs), many.outputs, rtol=0, atol=many.tolerance)
+
+
+def test_a_policy_that_fails_its_own_test_is_not_exported(
+    walker: dc.PackedPolicy, tmp_path: Path
+) -> None:
+    data = walker.dumps()
+    right = walker.self_test_outputs.tobytes()
+    assert data.count(right) == 1
+    body = data.replace(right, (walker.self_test_outputs / 2).tobytes())[:-4]
+    wrong = dc.PackedPolicy.loads(body + zlib.crc32(body).to_bytes(4, "little"))
+    with pytest.raises(SelfTestError, match="the self-test of the policy failed"):
+        export(wrong, "c", tmp_path / "walker.h")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -65,7 +65,7 @@ def export(
     policy.self_test()
     content = _GENERATORS[to](policy, name=_names.identifier(name))
     if path is not None:
-        Path(path).write_bytes(content.encode("ascii") if isinstance(content, str) else content)
+        _files.write_atomic(path, content.encode("ascii") if isinstance(content, str) else content)
     return content
 
 

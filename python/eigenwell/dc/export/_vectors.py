@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from eigenwell.dc import PackedPolicy
 
 
+# A policy may carry any number; all eigenvalues of this many fit in memory for every policy.
+_MAX_CANDIDATES = 256
+
+
 @dataclass(frozen=True)
 class Vectors:
     """Observations and the actions that a correct export gives for them.
@@ -48,7 +52,8 @@ def choose(policy: PackedPolicy, limit: int) -> Vectors:
             input_clip=policy.input_clip,
             bits=policy.bits,
         )
-    inputs, outputs = policy.self_test_inputs, policy.self_test_outputs
+    inputs = policy.self_test_inputs[:_MAX_CANDIDATES]
+    outputs = policy.self_test_outputs[:_MAX_CANDIDATES]
     deciding = _deciding(policy, inputs)
     reached = np.zeros(deciding.shape[1], dtype=bool)
     chosen: list[int] = []
@@ -83,4 +88,6 @@ def _deciding(policy: PackedPolicy, inputs: npt.NDArray[np.float32]) -> npt.NDAr
     low, high = policy.clip
     free = (largest + smallest > low) & (largest + smallest < high)
     extreme = (spectrum == largest[:, :, None]) | (spectrum == smallest[:, :, None])
-    return np.asarray((extreme & free[:, :, None]).reshape(-1, k * m))
+    # At x = 0 the biases decide, whatever the weights are.
+    weighted = free & np.any(x != 0, axis=1, keepdims=True)
+    return np.asarray((extreme & weighted[:, :, None]).reshape(-1, k * m))
