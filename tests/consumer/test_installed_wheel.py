@@ -81,9 +81,11 @@ def test_the_core_acts_and_passes_its_self_test(core: Path, tmp_path: Path) -> N
         "import numpy, eigenwell\n"
         "policy = eigenwell.dc.walker()\n"
         "policy.self_test()\n"
-        "print(policy(numpy.zeros((3, policy.inputs))).shape)"
+        "print(policy(numpy.zeros((3, policy.inputs))).shape)\n"
+        "from eigenwell.dc.export import export\n"
+        "print(*(len(export(policy, to)) > 1000 for to in ('c', 'cpp', 'python')))"
     )
-    assert _run(core / "python", "-c", script, cwd=tmp_path) == "(3, 4)\n"
+    assert _run(core / "python", "-c", script, cwd=tmp_path) == "(3, 4)\nTrue True True\n"
 
 
 def test_a_missing_extra_is_one_sentence_with_its_cure(core: Path, tmp_path: Path) -> None:

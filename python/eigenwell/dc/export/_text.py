@@ -75,7 +75,12 @@ def rows(matrix: npt.NDArray[np.float32], suffix: str = "", indent: str = "    "
 
 def comment(value: Any) -> str:
     """Return text from a policy's metadata so that no language can read it as anything but text."""
-    text = value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, dict):
+        text = ", ".join(f"{key} {json.dumps(item)}" for key, item in value.items())
+    else:
+        text = json.dumps(value)
     safe = _UNSAFE_IN_COMMENT.sub("_", text)
     return safe if len(safe) <= _COMMENT_LENGTH else safe[: _COMMENT_LENGTH - 3] + "..."
 
