@@ -37,7 +37,9 @@ void checksum() {
 
 void content(const packed::Policy& policy, const Bytes& bytes) {
     dc::PolicyView view;
-    CHECK(dc::parse(bytes.data(), bytes.size(), &view) == Status::ok);
+    if (!CHECK(dc::parse(bytes.data(), bytes.size(), &view) == Status::ok)) {
+        return;
+    }
     CHECK(view.inputs == policy.shape.inputs && view.neurons == policy.shape.neurons);
     CHECK(view.eigenvalues == policy.shape.eigenvalues && view.bits == policy.shape.bits);
     CHECK(view.codebook_size == policy.codebook.size());
