@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
-from tests.helpers.policies import expected, random_policy
+from tests.helpers.policies import random_policy
 
 from eigenwell import backend, dc
 from eigenwell.errors import SelfTestError
@@ -46,7 +46,7 @@ def test_tolerance_is_above_the_error_and_below_what_matters(isa: str, options: 
         assert 0 < policy.self_test_tolerance < 2e-3
         np.testing.assert_allclose(
             policy.self_test_outputs,
-            expected(policy, policy.self_test_inputs),
+            policy.reference(policy.self_test_inputs),
             rtol=1e-6,
             atol=1e-7,
         )

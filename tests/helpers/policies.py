@@ -1,4 +1,4 @@
-"""Random packed policies of any shape, and the oracle's view of one."""
+"""Random packed policies of any shape."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from eigenwell import dc, reference
+from eigenwell import dc
 
 # The format's edges, the lane counts of every kernel and one more or less than each.
 SIZES = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97, 257)
@@ -40,18 +39,4 @@ def random_policy(
         shift=rng.normal(0, 1, inputs) if shift else None,
         scale=rng.normal(0, 1, inputs) if scale else None,
         **options,
-    )
-
-
-def expected(policy: dc.PackedPolicy, observations: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Give the oracle's actions, float64."""
-    return reference.dc(
-        observations,
-        weights=policy.weights,
-        biases=policy.biases,
-        quadratic=policy.quadratic,
-        shift=policy.shift,
-        scale=policy.scale,
-        clip=policy.clip,
-        input_clip=policy.input_clip,
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from eigenwell import _native, backend, reference
+from eigenwell import _native, backend
 from eigenwell._checks import require
 from eigenwell.benchmarks._timing import Contender
 from eigenwell.dc.export import export
@@ -38,16 +38,7 @@ def observations(rows: int, inputs: int, seed: int = 0) -> npt.NDArray[np.float3
 
 def error_of(policy: PackedPolicy, contender: Contender, x: npt.NDArray[np.float32]) -> float:
     """Return a contender's largest absolute error against the oracle in float64."""
-    wanted = reference.dc(
-        x,
-        weights=policy.weights,
-        biases=policy.biases,
-        quadratic=policy.quadratic,
-        shift=policy.shift,
-        scale=policy.scale,
-        clip=policy.clip,
-        input_clip=policy.input_clip,
-    )
+    wanted = policy.reference(x)
     return float(np.abs(np.asarray(contender.call()).reshape(wanted.shape) - wanted).max())
 
 

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from eigenwell import reference
 from eigenwell.dc import _self_tests
 from eigenwell.errors import ArgumentError
 
 if TYPE_CHECKING:
-    from eigenwell.dc._self_tests import Float32, Layer
+    from eigenwell.dc._layer import Float32, Layer
 
 MAGIC = b"\x89DCP\r\n\x1a\n"
 VERSION = 1
@@ -47,16 +46,7 @@ def encode(
         ArgumentError: The metadata are not JSON, a test action overflows float32, or the file would
             be over 4 GiB.
     """
-    outputs = reference.dc(
-        self_test_inputs,
-        weights=layer.weights,
-        biases=layer.biases,
-        quadratic=layer.quadratic,
-        shift=layer.shift,
-        scale=layer.scale,
-        clip=layer.clip,
-        input_clip=layer.input_clip,
-    )
+    outputs = layer.actions(self_test_inputs)
     if not (np.abs(outputs) <= np.finfo(np.float32).max).all():
         raise ArgumentError("`self_test_inputs` must give finite float32 actions")
     try:

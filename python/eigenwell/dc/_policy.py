@@ -15,6 +15,7 @@ import numpy.typing as npt
 from eigenwell import _checks, _files, _native
 from eigenwell.dc import _format, _self_tests
 from eigenwell.dc._indices import MAX_BITS, MIN_BITS, pack_indices, unpack_indices
+from eigenwell.dc._layer import Layer
 from eigenwell.errors import ArgumentError, DTypeError, FormatError, SelfTestError, ShapeError
 
 Float32 = npt.NDArray[np.float32]
@@ -136,7 +137,7 @@ class PackedPolicy(_native.PackedPolicy):
             raise ArgumentError(f"`clip` must be (low, high) with low <= high, got ({low}, {high})")
         if not input_clip > 0:
             raise ArgumentError(f"`input_clip` must be positive, got {input_clip}")
-        layer = _self_tests.Layer(
+        layer = Layer(
             weights=book[table],
             biases=per_neuron(biases, "biases"),
             quadratic=None if quadratic is None else per_neuron(quadratic, "quadratic"),
@@ -207,6 +208,17 @@ class PackedPolicy(_native.PackedPolicy):
                 f"allowed are {self.self_test_tolerance:.3g}"
             )
         return error
+
+    def reference(self, obs: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Return the same actions from :func:`eigenwell.reference.dc`, in float64 and unhurried.
+
+        Args:
+            obs: ``(..., n)``.
+
+        Returns:
+            ``(..., k)``; a row with a NaN or an infinity gives NaN.
+        """
+        return Layer.of(self).actions(obs)
 
     def lipschitz_bound(self, box: npt.ArrayLike | None = None) -> npt.NDArray[np.float64]:
         """Bound on ``|d action_k / d obs_i|``: ``2 max_e |B_ie| |1 + 2 K_e L_e| |scale_i|``.

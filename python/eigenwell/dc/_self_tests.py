@@ -2,56 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-Float32 = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    from eigenwell.dc._layer import Float32, Layer
 
 CANDIDATES, CHOSEN = 64, 8
-
-
-@dataclass(frozen=True, kw_only=True)
-class Layer:
-    """A policy in float32 parameters: weights ``(n, k * m)``, biases and quadratic ``(k, m)``."""
-
-    weights: Float32
-    biases: Float32
-    quadratic: Float32 | None
-    shift: Float32 | None
-    scale: Float32 | None
-    clip: tuple[float, float]
-    input_clip: float
-
-    def normalise(self, observations: npt.NDArray[Any]) -> Float64:
-        """Return ``clip((obs - shift) * scale)``, ``(t, n)``."""
-        x = observations.astype(np.float64)
-        if self.shift is not None:
-            x = x - self.shift
-        if self.scale is not None:
-            x = x * self.scale
-        return np.clip(x, -self.input_clip, self.input_clip)
-
-    def spectrum(self, observations: npt.NDArray[Any]) -> Float64:
-        """Return the eigenvalues E, ``(t, k, m)``."""
-        linear = (self.normalise(observations) @ self.weights.astype(np.float64)).reshape(
-            len(observations), *self.biases.shape
-        )
-        eigenvalues = self.biases + linear
-        if self.quadratic is not None:
-            eigenvalues = eigenvalues + self.quadratic * linear**2
-        return np.asarray(eigenvalues, dtype=np.float64)
 
 
 def default_inputs(layer: Layer) -> Float32:
     """Choose eight observations whose actions depend on as many eigenvalues as possible.
 
-    An action that is clipped, and an eigenvalue that is neither largest nor smallest, would hide a
-    wrong weight. So candidates of many sizes are drawn and taken greedily by how many eigenvalues
-    they are the first to show.
+    Candidates are standard normal in normalised units, times factors from 0.05 to 2: large ones
+    reach outer eigenvalues, small ones are not clipped.
 
     Returns:
         ``(8, n)``, the most telling one first.
@@ -64,22 +30,31 @@ def default_inputs(layer: Layer) -> Float32:
     if layer.shift is not None:
         x = x + layer.shift
     candidates = x.astype(np.float32)
+    return candidates[most_telling(layer.deciding(candidates), least=CHOSEN, most=CHOSEN)]
 
-    spectrum = layer.spectrum(candidates)
-    high, low = spectrum.max(axis=-1, keepdims=True), spectrum.min(axis=-1, keepdims=True)
-    action = high + low
-    free = (action > layer.clip[0]) & (action < layer.clip[1])
-    shown = (((spectrum == high) | (spectrum == low)) & free).reshape(CANDIDATES, -1)
 
+def most_telling(deciding: npt.NDArray[np.bool_], *, least: int, most: int) -> list[int]:
+    """Pick rows greedily, each time the one that is the first to show most eigenvalues.
+
+    Args:
+        deciding: ``(t, e)``, which eigenvalues each observation shows.
+        least: How many rows, if there are so many, even if the last ones show nothing new.
+        most: How many at the most.
+
+    Returns:
+        Their indices, the most telling one first.
+    """
+    seen = np.zeros(deciding.shape[1], dtype=bool)
     chosen: list[int] = []
-    seen = np.zeros(shown.shape[1], dtype=bool)
-    for _ in range(CHOSEN):
-        gain = np.count_nonzero(shown & ~seen, axis=1)
+    while len(chosen) < min(most, len(deciding)):
+        gain = np.count_nonzero(deciding & ~seen, axis=1)
         gain[chosen] = -1
         best = int(gain.argmax())
+        if gain[best] == 0 and len(chosen) >= least:
+            break
         chosen.append(best)
-        seen |= shown[best]
-    return candidates[chosen]
+        seen |= deciding[best]
+    return chosen
 
 
 def tolerance(layer: Layer, inputs: Float32) -> float:

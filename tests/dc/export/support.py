@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tests.helpers.policies import expected, random_policy
+from tests.helpers.policies import random_policy
 
+from eigenwell.dc._layer import Layer
 from eigenwell.dc.export import _vectors
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def rounding_bound(policy: dc.PackedPolicy, obs: Float32) -> float:
 
 def assert_agrees(policy: dc.PackedPolicy, obs: Float32, actions: npt.NDArray[np.float32]) -> None:
     """Compare actions with the oracle's, and make sure that there was something to compare."""
-    right = expected(policy, obs)
+    right = policy.reference(obs)
     low, high = policy.clip
     assert ((right > low) & (right < high)).any(), "every action is clipped"
     np.testing.assert_allclose(actions, right, rtol=0, atol=rounding_bound(policy, obs))
@@ -109,7 +110,7 @@ def assert_agrees(policy: dc.PackedPolicy, obs: Float32, actions: npt.NDArray[np
 def deciding_weight(policy: dc.PackedPolicy, limit: int) -> tuple[int, int]:
     """Return (input, column) of a weight that decides an action in the export's own vectors."""
     vectors = _vectors.choose(policy, limit)
-    deciding = _vectors._deciding(policy, vectors.inputs)
+    deciding = Layer.of(policy).deciding(vectors.inputs)
     row = int(np.flatnonzero(deciding.any(axis=1))[0])
     column = int(np.flatnonzero(deciding[row])[0])
     return int(np.abs(vectors.inputs[row]).argmax()), column

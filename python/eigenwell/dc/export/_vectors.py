@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from eigenwell.dc import _self_tests
+from eigenwell.dc._layer import Layer
+
 if TYPE_CHECKING:
     from eigenwell.dc import PackedPolicy
 
@@ -39,55 +42,18 @@ def choose(policy: PackedPolicy, limit: int) -> Vectors:
 
     Of a policy that carries none, the ones that it would have been packed with by default.
     """
-    if len(policy.self_test_inputs) == 0:
-        policy = type(policy).from_arrays(
-            policy.indices,
-            policy.codebook,
-            policy.biases,
-            eigenvalues=policy.eigenvalues,
-            quadratic=policy.quadratic,
-            shift=policy.shift,
-            scale=policy.scale,
-            clip=policy.clip,
-            input_clip=policy.input_clip,
-            bits=policy.bits,
-        )
-    inputs = policy.self_test_inputs[:_MAX_CANDIDATES]
-    outputs = policy.self_test_outputs[:_MAX_CANDIDATES]
-    deciding = _deciding(policy, inputs)
-    reached = np.zeros(deciding.shape[1], dtype=bool)
-    chosen: list[int] = []
-    while len(chosen) < min(limit, len(inputs)):
-        gains = (deciding & ~reached).sum(axis=1)
-        gains[chosen] = -1
-        best = int(gains.argmax())
-        # Two at least: one vector alone would pass a policy that ignores its input.
-        if gains[best] == 0 and len(chosen) >= 2:
-            break
-        chosen.append(best)
-        reached |= deciding[best]
-    return Vectors(
-        inputs[chosen], outputs[chosen], float(policy.self_test_tolerance), int(reached.sum())
-    )
-
-
-def _deciding(policy: PackedPolicy, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """Which eigenvalues ``(t, k * m)`` are largest or smallest in a neuron that is not clipped."""
-    k, m = policy.neurons, policy.eigenvalues
-    x = inputs.astype(np.float64)
-    if policy.shift is not None:
-        x = x - policy.shift
-    if policy.scale is not None:
-        x = x * policy.scale
-    x = np.clip(x, -policy.input_clip, policy.input_clip)
-    linear = (x @ policy.weights.astype(np.float64)).reshape(-1, k, m)
-    spectrum = linear + policy.biases
-    if policy.quadratic is not None:
-        spectrum = spectrum + policy.quadratic * linear**2
-    largest, smallest = spectrum.max(axis=2), spectrum.min(axis=2)
-    low, high = policy.clip
-    free = (largest + smallest > low) & (largest + smallest < high)
-    extreme = (spectrum == largest[:, :, None]) | (spectrum == smallest[:, :, None])
+    layer = Layer.of(policy)
+    if len(policy.self_test_inputs) > 0:
+        inputs = policy.self_test_inputs[:_MAX_CANDIDATES]
+        outputs = policy.self_test_outputs[:_MAX_CANDIDATES]
+        tolerance = policy.self_test_tolerance
+    else:
+        inputs = _self_tests.default_inputs(layer)
+        outputs = layer.actions(inputs).astype(np.float32)
+        tolerance = _self_tests.tolerance(layer, inputs)
     # At x = 0 the biases decide, whatever the weights are.
-    weighted = free & np.any(x != 0, axis=1, keepdims=True)
-    return np.asarray((extreme & weighted[:, :, None]).reshape(-1, k * m))
+    deciding = layer.deciding(inputs) & np.any(layer.normalise(inputs) != 0, axis=1, keepdims=True)
+    # Two at least: one vector alone would pass a policy that ignores its input.
+    chosen = _self_tests.most_telling(deciding, least=2, most=limit)
+    reached = int(np.count_nonzero(deciding[chosen].any(axis=0)))
+    return Vectors(inputs[chosen], outputs[chosen], float(tolerance), reached)
