@@ -14,6 +14,9 @@ import pytest
 from eigenwell import backend, dc, reference
 from eigenwell.benchmarks import dc as contenders
 
+# The competitors' warnings are not ours to mend: torch.compile gives some while it compiles.
+pytestmark = pytest.mark.filterwarnings("default")
+
 POLICY = dc.walker()
 CASES = [
     pytest.param(
