@@ -17,10 +17,10 @@ from tests.helpers.repository import PACKAGE
 ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("P0", ("errors",)),
     ("P0", ("_checks", "_files")),
-    ("P1", ("_native",)),
+    ("P1", ("_cuda", "_native")),
     ("P1", ("backend",)),
     ("P2", ("reference",)),
-    ("P3", ("dc", "evaluation")),
+    ("P3", ("dc", "evaluation", "pairwise")),
     ("P5", ("report",)),
     ("P6", ("benchmarks",)),
     ("P6", ("benchmarks",)),
@@ -39,6 +39,12 @@ PLOTTING = frozenset({"matplotlib", "plotly", "mpltern"})
 ALWAYS_THERE = sys.stdlib_module_names | {"eigenwell", "numpy"}
 # The parts that are nothing without their extra, and that no other part imports on its own import.
 WHOLE_EXTRAS = ("cli", "__main__")
+
+
+def _is_torch_operators(module: str) -> bool:
+    """Whether it is in ``eigenwell.<family>.torch``, which is nothing without torch."""
+    return module.split(".")[2:3] == ["torch"]
+
 
 FILES = module_files(PACKAGE)
 IMPORTS: list[Import] = [
@@ -97,6 +103,7 @@ def test_imports_go_down() -> None:
         ("cli", "dc", True),
         ("errors", "dc", False),
         ("dc", "evaluation", False),
+        ("dc", "pairwise", False),
         ("evaluation", "dc", False),
         ("backend", "cli", False),
     ],
@@ -129,5 +136,18 @@ def test_extras_are_imported_by_the_call_that_needs_them() -> None:
         and not entry.lazy
         and not entry.for_types
         and _member(entry.importer) not in WHOLE_EXTRAS
+        and not (_is_torch_operators(entry.importer) and entry.imported.startswith("torch"))
+    ]
+    assert not offenders, _sites(offenders)
+
+
+def test_torch_operators_are_imported_by_the_call_that_gets_a_tensor() -> None:
+    offenders = [
+        entry
+        for entry in INTERNAL
+        if _is_torch_operators(entry.imported)
+        and not _is_torch_operators(entry.importer)
+        and not entry.lazy
+        and not entry.for_types
     ]
     assert not offenders, _sites(offenders)

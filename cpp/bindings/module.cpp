@@ -7,4 +7,5 @@ PYBIND11_MODULE(_native, m) {
     m.attr("__version__") = EIGENWELL_VERSION;
     eigenwell::bind::backend(m);
     eigenwell::bind::dc(m);
+    eigenwell::bind::pairwise_operations(m);
 }

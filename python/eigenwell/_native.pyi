@@ -1,3 +1,6 @@
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
 import numpy as np
 import numpy.typing as npt
 
@@ -53,3 +56,101 @@ def unpack_indices(
 def act_each(
     policy: PackedPolicy, observations: npt.NDArray[np.float32], chained: bool
 ) -> npt.NDArray[np.float32]: ...
+
+# The address of a contiguous buffer, or a NumPy array in its stead; 0 is an absent argument.
+_Address: TypeAlias = int | npt.NDArray[Any]
+
+def riesz(
+    x: _Address,
+    y: _Address,
+    wx: _Address,
+    wy: _Address,
+    energy: _Address,
+    gx: _Address,
+    gy: _Address,
+    *,
+    batch: int,
+    n: int,
+    m: int,
+    d: int,
+    dtype: str,
+    exponent: float,
+    softening: float,
+    pairs: str,
+    threads: int,
+) -> None: ...
+def riesz_hvp(
+    x: _Address,
+    y: _Address,
+    wx: _Address,
+    wy: _Address,
+    vx: _Address,
+    vy: _Address,
+    hx: _Address,
+    hy: _Address,
+    *,
+    batch: int,
+    n: int,
+    m: int,
+    d: int,
+    dtype: str,
+    exponent: float,
+    softening: float,
+    pairs: str,
+    threads: int,
+) -> None: ...
+def cdist(
+    x: _Address,
+    y: _Address,
+    out: _Address,
+    *,
+    batch: int,
+    n: int,
+    m: int,
+    d: int,
+    dtype: str,
+    threads: int,
+) -> None: ...
+def cdist_backward(
+    x: _Address,
+    y: _Address,
+    grad: _Address,
+    distances: _Address,
+    gx: _Address,
+    gy: _Address,
+    *,
+    batch: int,
+    n: int,
+    m: int,
+    d: int,
+    dtype: str,
+    threads: int,
+) -> None: ...
+def pdist(
+    x: _Address, out: _Address, *, batch: int, n: int, d: int, dtype: str, threads: int
+) -> None: ...
+def pdist_backward(
+    x: _Address,
+    grad: _Address,
+    distances: _Address,
+    gx: _Address,
+    *,
+    batch: int,
+    n: int,
+    d: int,
+    dtype: str,
+    threads: int,
+) -> None: ...
+def descend(
+    species: Sequence[tuple[Any, ...]],
+    terms: Sequence[tuple[int, int, float, float, float, str]],
+    *,
+    d: int,
+    dtype: str,
+    steps: int,
+    record_every: int,
+    momentum: float,
+    threads: int,
+) -> None: ...
+def riesz_quick(x: Any, exponent: float, pairs: str, softening: float, gradient: bool) -> Any: ...
+def all_finite(values: _Address, count: int, dtype: str) -> bool: ...

@@ -1,7 +1,12 @@
-"""``eigenwell bench dc``: a packed policy against NumPy, torch and ONNX Runtime, in one run."""
+"""``eigenwell bench``: native operations against what one would use otherwise, in one run.
+
+``dc``: a packed policy against NumPy, torch and ONNX Runtime. ``pairwise``: energies of clouds
+against torch, KeOps, SciPy and JAX, in :mod:`eigenwell.cli._bench_pairwise`.
+"""
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -32,10 +37,10 @@ _LOOP_ROWS = 4096
 
 @dataclass(frozen=True, kw_only=True)
 class Bench(Options):
-    """Time the native operations against what one would use otherwise, on one thread."""
+    """Time the native operations against what one would use otherwise, on equal threads."""
 
-    family: Annotated[Literal["dc"], tyro.conf.Positional] = "dc"
-    """What to time: dc, packed policies."""
+    family: Annotated[Literal["dc", "pairwise"], tyro.conf.Positional] = "dc"
+    """What to time: dc, packed policies, or pairwise, energies of clouds of points."""
 
     policy: Path | None = None
     """A .dcp file; the article's walker by default."""
@@ -46,7 +51,33 @@ class Bench(Options):
     rounds: int = 21
     """Samples of each contender, taken in turns."""
 
+    points: tuple[int, ...] = (100, 1000, 10_000)
+    """Numbers of points (pairwise)."""
+
+    dimensions: tuple[int, ...] = (3,)
+    """Numbers of coordinates (pairwise)."""
+
+    threads: int = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    """Threads of every contender (pairwise; dc takes one)."""
+
+    plot: Path | None = None
+    """Write time against points as a PNG file (pairwise)."""
+
     def run(self, output: Output) -> int:
+        """Time the family."""
+        if self.family == "dc":
+            return self._run_dc(output)
+        from eigenwell.cli._bench_pairwise import PairwiseBench
+
+        return PairwiseBench(
+            points=self.points,
+            dimensions=self.dimensions,
+            rounds=self.rounds,
+            threads=self.threads,
+            plot=self.plot,
+        ).run(output)
+
+    def _run_dc(self, output: Output) -> int:
         """Check every contender, time it, print the table; after Ctrl-C, what there is of it."""
         policy = load_policy(self.policy)
         results = _Results()

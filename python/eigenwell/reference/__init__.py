@@ -5,5 +5,19 @@ this package is wrong.
 """
 
 from eigenwell.reference._dc import dc, pack_indices, unpack_indices
+from eigenwell.reference._pairwise import (
+    distances,
+    riesz_energy,
+    riesz_gradient,
+    riesz_hessian_vector_product,
+)
 
-__all__ = ["dc", "pack_indices", "unpack_indices"]
+__all__ = [
+    "dc",
+    "distances",
+    "pack_indices",
+    "riesz_energy",
+    "riesz_gradient",
+    "riesz_hessian_vector_product",
+    "unpack_indices",
+]

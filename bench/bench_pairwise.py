@@ -1,0 +1,94 @@
+"""Pairwise energies under pytest-benchmark: every contender of a group in the same run.
+
+    make bench ARGS="-k pairwise"
+
+Correctness is asserted before anything is timed. ``eigenwell bench pairwise`` prints the same
+contenders as tables, with their errors and their memory, and draws how they scale.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from eigenwell import backend, pairwise
+from eigenwell.benchmarks import pairwise as contenders
+
+CASES = [
+    pytest.param(
+        contender,
+        task,
+        id=f"{n}-{d}-{'gradient' if gradient else 'energy'}-{contender.name}",
+        marks=[
+            pytest.mark.benchmark(
+                group=f"{'energy and gradient' if gradient else 'energy'}, {n} points, d = {d}"
+            )
+        ],
+    )
+    for n, d in [(100, 3), (1000, 3), (10_000, 3), (1000, 2), (1000, 16), (1000, 128), (100_000, 3)]
+    for gradient in (False, True)
+    for task in [contenders.Task(contenders.cloud(n, d), gradient)]
+    for contender in contenders.contenders(task)
+    # Seconds a call: the baseline kernels are left to the smaller clouds.
+    if n < 100_000 or contender.name == f"eigenwell {backend.available_isas()[-1]}"
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _two_threads():
+    before = backend.active_isa()
+    with contenders.threads(2):
+        yield
+    backend.force_isa(before)
+
+
+@pytest.mark.parametrize(("contender", "task"), CASES)
+def test_energy(benchmark, contender, task):
+    errors = contenders.error_of(task, contender)
+    if contender.name.startswith("eigenwell"):
+        assert max(error for error in errors if error is not None) <= contenders.TOLERANCE
+    benchmark.extra_info["relative errors"] = errors
+    benchmark.extra_info["pairs per call"] = contender.items
+    benchmark(contender.call)
+
+
+def _torch_matrix(mode):
+    torch = pytest.importorskip("torch")
+
+    def build(x, loss):
+        points, weights = torch.tensor(x, requires_grad=True), torch.tensor(loss)
+
+        def call():
+            distances = torch.cdist(points, points, compute_mode=mode)
+            return torch.autograd.grad(distances, points, weights)[0].numpy()
+
+        return call
+
+    return build
+
+
+def _eigenwell_matrix(x, loss):
+    def call():
+        distances = pairwise.cdist(x, x)
+        first, second = pairwise.cdist_gradient(x, x, loss, distances=distances)
+        return first + second
+
+    return call
+
+
+@pytest.mark.benchmark(group="matrix of distances of 3000 points and its backward")
+@pytest.mark.parametrize(
+    ("build", "tolerance"),
+    [
+        pytest.param(_torch_matrix("donot_use_mm_for_euclid_dist"), 1e-5, id="torch.cdist"),
+        pytest.param(_torch_matrix("use_mm_for_euclid_dist"), 1e-2, id="torch.cdist, matmul"),
+        pytest.param(_eigenwell_matrix, 1e-6, id="eigenwell"),
+    ],
+)
+def test_matrix(benchmark, build, tolerance):
+    x = contenders.cloud(3000, 3)
+    loss = np.random.default_rng(1).standard_normal((3000, 3000), dtype=np.float32)
+    wanted = np.add(*pairwise.cdist_gradient(x.astype("f8"), x.astype("f8"), loss.astype("f8")))
+    call = build(x, loss)
+    assert np.linalg.norm(call() - wanted) <= tolerance * np.linalg.norm(wanted)
+    benchmark(call)

@@ -1,0 +1,194 @@
+"""Gradient descent of coupled species of points, the whole loop in native code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, SupportsIndex
+
+import numpy as np
+import numpy.typing as npt
+
+from eigenwell import _checks, _native
+from eigenwell.errors import ArgumentError, DTypeError, ShapeError
+from eigenwell.pairwise._arguments import (
+    PAIRS,
+    Array,
+    any_finite,
+    nonzero,
+    not_negative,
+    points,
+    torch_functions,
+)
+
+_MOST_STEPS = 2**62
+
+
+@dataclass(frozen=True, kw_only=True)
+class Term:
+    """One term of an energy of several species: ``strength`` times a Riesz energy.
+
+    Attributes:
+        first: Index of the species that gives the points i.
+        second: Index of the species that gives the points j; None is the first one itself.
+        exponent: s, any number but 0.
+        strength: Factor of the term; of a negative one the species see the opposite force.
+        pairs: ``"all"``, ``"upper"`` (i < j) or ``"different"`` (i != j).
+        softening: Length, at least 0.
+    """
+
+    first: int = 0
+    second: int | None = None
+    exponent: float = 1.0
+    strength: float = 1.0
+    pairs: str = "all"
+    softening: float = 0.0
+
+
+@dataclass(frozen=True)
+class Descent:
+    """Where a descent went.
+
+    Attributes:
+        x: The last state: an array ``(n, d)``, or a tuple of them if species came in.
+        records: Every k-th state, the first one included: an array ``(1 + steps // k, n, d)``, or a
+            tuple of them; None if nothing was to be recorded.
+    """
+
+    x: Array | tuple[Array, ...]
+    records: Array | tuple[Array, ...] | None
+
+
+def descend(
+    x: npt.ArrayLike | Sequence[npt.ArrayLike],
+    *,
+    steps: SupportsIndex,
+    learning_rate: float | Sequence[float],
+    exponent: float = 1.0,
+    pairs: str = "all",
+    softening: float = 0.0,
+    terms: Sequence[Term] | None = None,
+    momentum: float = 0.0,
+    record_every: SupportsIndex | None = None,
+) -> Descent:
+    """Gradient descent ``x <- x - rate * v``, ``v <- momentum * v + dE/dx``, all points at once.
+
+    Args:
+        x: Points ``(n, d)``, or a list or tuple of species, each ``(n_a, d)``; float32 or float64.
+            It is not changed.
+        steps: Number of steps, at least 0.
+        learning_rate: One for all, or one for each species.
+        exponent: s of the energy, unless there are terms.
+        pairs: Its pair set, unless there are terms.
+        softening: Its softening, unless there are terms.
+        terms: The energy as a sum over species and pairs of species; None is one term within the
+            only species.
+        momentum: Of the velocity, as in ``torch.optim.SGD``; 0 is plain descent.
+        record_every: Record every k-th state; None records nothing.
+
+    Returns:
+        The last state and the records.
+
+    Raises:
+        DTypeError: Not float32 or float64, or not the same for all species.
+        ShapeError: Species of different d, or not ``(n, d)``.
+        ArgumentError: A coordinate is not finite, or an option is not allowed.
+
+    Note:
+        O(steps * n^2 * d) time; the memory of the records and O(n). The same bits for every number
+        of threads. A descent that diverges goes on with infinities and NaN. Ctrl-C stops it.
+
+    Example:
+        >>> import numpy as np
+        >>> from eigenwell import pairwise
+        >>> ends = np.array([[0.0], [1.0]])
+        >>> run = pairwise.descend(ends, steps=2, learning_rate=0.25, pairs="upper", record_every=1)
+        >>> run.records[:, :, 0].tolist()
+        [[0.0, 1.0], [0.25, 0.75], [0.5, 0.5]]
+    """
+    several = isinstance(x, list | tuple) and all(np.ndim(species) == 2 for species in x)
+    species_in: Sequence[Any] = x if several else (x,)  # type: ignore[assignment]
+    if torch_functions(*species_in) is not None:
+        raise DTypeError("`x` must be NumPy arrays here, got a tensor: pass x.detach().numpy()")
+    if several and not species_in:
+        raise ShapeError("`x` must have at least one species")
+    species = [_species(value, f"x[{i}]" if several else "x") for i, value in enumerate(species_in)]
+    for i, array in enumerate(species):
+        if array.shape[1] != species[0].shape[1] or array.dtype != species[0].dtype:
+            raise ShapeError(
+                f"`x[{i}]` must be ({array.shape[0]}, {species[0].shape[1]}) and "
+                f"{species[0].dtype} as x[0] is, got {array.shape} and {array.dtype}"
+            )
+    count = _checks.integer(steps, "steps", low=0, high=_MOST_STEPS)
+    every = (
+        0
+        if record_every is None
+        else _checks.integer(record_every, "record_every", low=1, high=_MOST_STEPS)
+    )
+    rates = _rates(learning_rate, len(species))
+    if terms is None:
+        if len(species) > 1:
+            raise ArgumentError("`terms` must say how the species act on one another")
+        terms = [Term(exponent=exponent, pairs=pairs, softening=softening)]
+    native_terms = [_term(term, i, len(species)) for i, term in enumerate(terms)]
+
+    records = [
+        np.empty((1 + count // every, *array.shape), array.dtype) if every else None
+        for array in species
+    ]
+    native_species: list[tuple[Any, ...]] = []
+    for array, record, rate in zip(species, records, rates, strict=True):
+        if record is not None:
+            record[0] = array
+        following: Any = 0 if record is None or len(record) == 1 else record[1:]
+        native_species.append((array, np.zeros_like(array), following, len(array), rate))
+    _native.descend(
+        native_species,
+        native_terms,
+        d=species[0].shape[1],
+        dtype=species[0].dtype.name,
+        steps=count,
+        record_every=every,
+        momentum=any_finite(momentum, "momentum"),
+        threads=0,
+    )
+    kept = tuple(record for record in records if record is not None)
+    if several:
+        return Descent(tuple(species), kept if every else None)
+    return Descent(species[0], kept[0] if every else None)
+
+
+def _species(value: Any, name: str) -> Array:
+    array = points(value, name)
+    if array.ndim != 2:
+        raise ShapeError(f"`{name}` must have shape (n, d), got {array.shape}")
+    if array.dtype.name not in {"float32", "float64"}:
+        raise DTypeError(f"`{name}` must be float32 or float64, got {array.dtype}")
+    return array.copy()
+
+
+def _rates(learning_rate: Any, count: int) -> list[float]:
+    if np.ndim(learning_rate) == 0:
+        return [any_finite(learning_rate, "learning_rate")] * count
+    rates = [any_finite(rate, "learning_rate") for rate in learning_rate]
+    if len(rates) != count:
+        raise ShapeError(f"`learning_rate` must be one number or {count}, got {len(rates)}")
+    return rates
+
+
+def _term(term: Term, index: int, count: int) -> tuple[int, int, float, float, float, str]:
+    name = f"terms[{index}]"
+    if not isinstance(term, Term):
+        raise DTypeError(f"`{name}` must be a Term, got {type(term).__name__}")
+    first = _checks.integer(term.first, f"{name}.first", low=0, high=count - 1)
+    second = first if term.second is None else term.second
+    if term.pairs not in PAIRS:
+        raise ArgumentError(f"`{name}.pairs` must be one of {', '.join(PAIRS)}, got {term.pairs!r}")
+    return (
+        first,
+        _checks.integer(second, f"{name}.second", low=0, high=count - 1),
+        any_finite(term.strength, f"{name}.strength"),
+        nonzero(term.exponent, f"{name}.exponent"),
+        not_negative(term.softening, f"{name}.softening"),
+        term.pairs,
+    )
