@@ -7,6 +7,8 @@
 .PHONY: walk test lint bench wheel native sanitize fuzz clean
 
 RUN   := .venv/bin
+# The same small wheel everywhere, whether there is an nvcc or not: ON or AUTO adds the GPU's kernels.
+CUDA  ?= OFF
 PIP   := $(RUN)/python -m pip --disable-pip-version-check
 TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
 
@@ -25,7 +27,7 @@ lint: .venv/.lint
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy --strict python/eigenwell
 	$(RUN)/clang-format --dry-run -Werror $(CXX_FILES)
-	$(CONFIGURE) -B build/lint -DEIGENWELL_BUILD_PYTHON=ON \
+	$(CONFIGURE) -B build/lint -DEIGENWELL_BUILD_PYTHON=ON -DEIGENWELL_CUDA=OFF \
 	    -Dpybind11_DIR="$$($(RUN)/python -m pybind11 --cmakedir)"
 	sed -n 's/^ *"file": "\(.*\)".*/\1/p' build/lint/compile_commands.json | sort -u | \
 	    xargs -n 1 -P 2 $(RUN)/clang-tidy -p build/lint --quiet
@@ -66,7 +68,7 @@ fuzz: .venv/.test
 dist/.built: $(PACKAGE) .venv/.made
 	@.ci/preflight >/dev/null
 	rm -f dist/eigenwell-*.whl
-	$(PIP) wheel --quiet --no-deps --wheel-dir dist .
+	$(PIP) wheel --quiet --no-deps --wheel-dir dist -C cmake.define.EIGENWELL_CUDA=$(CUDA) .
 	$(PIP) install --quiet --force-reinstall --no-deps dist/eigenwell-*.whl
 	@touch $@
 
