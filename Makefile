@@ -83,7 +83,7 @@ dist/.built: $(PACKAGE) .venv/.made
 .venv/.test: EXTRAS = test
 .venv/.bench: EXTRAS = bench
 .venv/.lint: EXTRAS = all,dev
-.venv/.test .venv/.bench: .venv/.torch
+.venv/.test .venv/.bench .venv/.lint: .venv/.torch
 .venv/.walk .venv/.test .venv/.bench .venv/.lint: dist/.built constraints.txt
 	$(PIP) install --quiet -c constraints.txt "$$(echo dist/eigenwell-*.whl)[$(EXTRAS)]"
 	@touch $@
