@@ -299,14 +299,14 @@ bool all_finite(py::handle values, std::size_t count, std::string_view dtype) {
 py::object riesz_quick(py::handle x, py::handle exponent, py::handle pairs, py::handle softening,
                        bool gradient) {
     // Of type ndarray exactly: a subclass may have ideas of its own.
-
     if (Py_TYPE(x.ptr()) != py::detail::npy_api::get().PyArray_Type_ ||
         !PyFloat_CheckExact(exponent.ptr()) || !PyFloat_CheckExact(softening.ptr()) ||
         !PyUnicode_CheckExact(pairs.ptr())) {
         return py::none();
     }
     const auto array = py::reinterpret_borrow<py::array>(x);
-    constexpr int orderly = py::array::c_style | py::detail::npy_api::NPY_ARRAY_ALIGNED_;
+    constexpr int orderly = static_cast<int>(py::array::c_style) |
+                            static_cast<int>(py::detail::npy_api::NPY_ARRAY_ALIGNED_);
     const py::dtype dtype = array.dtype();
     if (array.ndim() != 2 || array.size() == 0 || (array.flags() & orderly) != orderly ||
         dtype.kind() != 'f' || dtype.byteorder() != '=' ||

@@ -185,7 +185,7 @@ struct Constants {
     const T* wy;
     std::size_t stride;
 
-    Constants(const Rows<T>& rows, const T* one_) : one(one_) {
+    Constants(const Rows<T>& rows, const T* ones) : one(ones) {
         const auto softening = static_cast<T>(rows.softening * rows.softening);
         floor = softening > tiny<T>() ? softening : tiny<T>();
         excluded = softening > tiny<T>() ? T(-1) : floor;
@@ -229,7 +229,7 @@ struct Group {
     alignas(64) double energy[rows];
     alignas(64) double sums[D][rows];
 
-    Group(const Rows<T>& from, std::size_t first_, std::size_t last) : first(first_) {
+    Group(const Rows<T>& from, std::size_t first_row, std::size_t last) : first(first_row) {
         for (std::size_t k = 0; k < D; ++k) {
             gather(from.x, D, k, first, last, rows, x[k]);
             if (from.vx != nullptr) {
@@ -252,16 +252,16 @@ EIGENWELL_NOINLINE void add_energy(Group<L, D>& group, const Rows<typename L::T>
                                    std::size_t begin, std::size_t end) {
     using T = typename L::T;
     using vec = typename L::vec;
-    constexpr std::size_t V = 2;
+    constexpr std::size_t vectors = 2;
     constexpr bool masks = Power::masked || Weighted;
     const Power power(rows.exponent);
     const Constants<L> constants(rows, &unity<T>);
     const vec seed = L::broadcast(constants.floor);
     const vec excluded = L::broadcast(constants.excluded);
-    vec x[V][D];
-    vec energy[V];
-    vec gradient[V][D];
-    for (std::size_t v = 0; v < V; ++v) {
+    vec x[vectors][D];
+    vec energy[vectors];
+    vec gradient[vectors][D];
+    for (std::size_t v = 0; v < vectors; ++v) {
         energy[v] = L::broadcast(0);
         for (std::size_t k = 0; k < D; ++k) {
             x[v][k] = L::load(group.x[k] + v * L::width);
@@ -275,7 +275,7 @@ EIGENWELL_NOINLINE void add_energy(Group<L, D>& group, const Rows<typename L::T>
         for (std::size_t k = 0; k < D; ++k) {
             source[k] = L::broadcast(y[k]);
         }
-        for (std::size_t v = 0; v < V; ++v) {
+        for (std::size_t v = 0; v < vectors; ++v) {
             vec r2 = seed;
             vec difference[D];
             for (std::size_t k = 0; k < D; ++k) {
@@ -301,7 +301,7 @@ EIGENWELL_NOINLINE void add_energy(Group<L, D>& group, const Rows<typename L::T>
             }
         }
     }
-    for (std::size_t v = 0; v < V; ++v) {
+    for (std::size_t v = 0; v < vectors; ++v) {
         if constexpr (!masks) {
             energy[v] =
                 L::keep(L::not_less_equal(energy[v], L::broadcast(nothing<T>())), energy[v]);
@@ -321,7 +321,7 @@ EIGENWELL_NOINLINE void add_product(Group<L, D>& group, const Rows<typename L::T
                                     std::size_t begin, std::size_t end) {
     using T = typename L::T;
     using vec = typename L::vec;
-    constexpr std::size_t V = 2;
+    constexpr std::size_t vectors = 2;
     const Power power(rows.exponent);
     const Constants<L> constants(rows, &unity<T>);
     const vec seed = L::broadcast(constants.floor);
@@ -329,8 +329,8 @@ EIGENWELL_NOINLINE void add_product(Group<L, D>& group, const Rows<typename L::T
     const vec bend = L::broadcast(static_cast<T>(rows.exponent - 2.0));
     const vec straight = L::broadcast(static_cast<T>(rows.exponent - 1.0));
     const vec softening = L::broadcast(static_cast<T>(rows.softening * rows.softening));
-    vec sum[V][D];
-    for (std::size_t v = 0; v < V; ++v) {
+    vec sum[vectors][D];
+    for (std::size_t v = 0; v < vectors; ++v) {
         for (std::size_t k = 0; k < D; ++k) {
             sum[v][k] = L::broadcast(0);
         }
@@ -339,7 +339,7 @@ EIGENWELL_NOINLINE void add_product(Group<L, D>& group, const Rows<typename L::T
     const T* vy = rows.vy + begin * D;
     const T* wy = constants.wy + begin * constants.stride;
     for (std::size_t j = begin; j < end; ++j, y += D, vy += D, wy += constants.stride) {
-        for (std::size_t v = 0; v < V; ++v) {
+        for (std::size_t v = 0; v < vectors; ++v) {
             vec r2 = seed;
             vec along = L::broadcast(0);
             vec difference[D];
@@ -369,7 +369,7 @@ EIGENWELL_NOINLINE void add_product(Group<L, D>& group, const Rows<typename L::T
             }
         }
     }
-    for (std::size_t v = 0; v < V; ++v) {
+    for (std::size_t v = 0; v < vectors; ++v) {
         for (std::size_t k = 0; k < D; ++k) {
             L::add_to(group.sums[k] + v * L::width, sum[v][k]);
         }
@@ -393,8 +393,8 @@ struct WideGroup {
     alignas(64) T tile_energy[rows];
     alignas(64) double energy[rows];
 
-    WideGroup(const Rows<T>& from, std::size_t first_, std::size_t last, T* scratch)
-        : first(first_), x(scratch), v(x + from.d * rows), tile_sums(v + from.d * rows),
+    WideGroup(const Rows<T>& from, std::size_t first_row, std::size_t last, T* scratch)
+        : first(first_row), x(scratch), v(x + from.d * rows), tile_sums(v + from.d * rows),
           sums(reinterpret_cast<double*>(tile_sums + from.d * rows)) {
         for (std::size_t k = 0; k < from.d; ++k) {
             gather(from.x, from.d, k, first, last, rows, x + k * rows);
@@ -432,21 +432,21 @@ EIGENWELL_NOINLINE void add_wide_energy(WideGroup<L>& group, const Rows<typename
                                         std::size_t j, bool masked) {
     using T = typename L::T;
     using vec = typename L::vec;
-    constexpr std::size_t V = 2;
+    constexpr std::size_t vectors = 2;
     const std::size_t d = rows.d;
     const Power power(rows.exponent);
     const Constants<L> constants(rows, &unity<T>);
     const T* y = rows.y + j * d;
-    vec f[J][V];
+    vec f[J][vectors];
     for (std::size_t q = 0; q < J; ++q) {
-        for (std::size_t v = 0; v < V; ++v) {
+        for (std::size_t v = 0; v < vectors; ++v) {
             f[q][v] = L::broadcast(constants.floor);
         }
     }
     for (std::size_t k = 0; k < d; ++k) {
         for (std::size_t q = 0; q < J; ++q) {
             const vec source = L::broadcast(y[q * d + k]);
-            for (std::size_t v = 0; v < V; ++v) {
+            for (std::size_t v = 0; v < vectors; ++v) {
                 const T* x = group.x + k * WideGroup<L>::rows + v * L::width;
                 const vec difference = L::sub(L::load(x), source);
                 f[q][v] = L::fma(difference, difference, f[q][v]);
@@ -455,7 +455,7 @@ EIGENWELL_NOINLINE void add_wide_energy(WideGroup<L>& group, const Rows<typename
     }
     for (std::size_t q = 0; q < J; ++q) {
         const vec weight = L::broadcast(constants.wy[(j + q) * constants.stride]);
-        for (std::size_t v = 0; v < V; ++v) {
+        for (std::size_t v = 0; v < vectors; ++v) {
             const vec r2 = f[q][v];
             f[q][v] = L::keep(L::not_less_equal(r2, L::broadcast(constants.excluded)), power(r2));
             if (masked) {
@@ -470,19 +470,19 @@ EIGENWELL_NOINLINE void add_wide_energy(WideGroup<L>& group, const Rows<typename
     }
     if constexpr (Gradient) {
         for (std::size_t k = 0; k < d; ++k) {
-            vec x[V];
-            vec sum[V];
-            for (std::size_t v = 0; v < V; ++v) {
+            vec x[vectors];
+            vec sum[vectors];
+            for (std::size_t v = 0; v < vectors; ++v) {
                 x[v] = L::load(group.x + k * WideGroup<L>::rows + v * L::width);
                 sum[v] = L::load(group.tile_sums + k * WideGroup<L>::rows + v * L::width);
             }
             for (std::size_t q = 0; q < J; ++q) {
                 const vec source = L::broadcast(y[q * d + k]);
-                for (std::size_t v = 0; v < V; ++v) {
+                for (std::size_t v = 0; v < vectors; ++v) {
                     sum[v] = L::fma(f[q][v], L::sub(x[v], source), sum[v]);
                 }
             }
-            for (std::size_t v = 0; v < V; ++v) {
+            for (std::size_t v = 0; v < vectors; ++v) {
                 L::store(group.tile_sums + k * WideGroup<L>::rows + v * L::width, sum[v]);
             }
         }
@@ -860,18 +860,19 @@ template <class L, std::size_t D>
 double strip_rows(const Symmetric<typename L::T>& p, std::size_t strip) {
     using T = typename L::T;
     using vec = typename L::vec;
-    constexpr std::size_t W = L::width;
-    constexpr std::size_t R = W == 16 ? 4 : 2;  // rows at a time: what the registers hold
+    constexpr std::size_t width = L::width;
+    constexpr std::size_t together =
+        width == 16 ? 4 : 2;  // rows at a time: what the registers hold
     const std::size_t first = strip * block_rows;
     const std::size_t last = p.n - first < block_rows ? p.n : first + block_rows;
     T* const columns = p.columns + strip * D * p.stride;
     for (std::size_t k = 0; k < D; ++k) {
-        for (std::size_t j = first; j < p.stride; j += W) {
+        for (std::size_t j = first; j < p.stride; j += width) {
             L::store(columns + k * p.stride + j, L::broadcast(0));
         }
     }
-    T lanes[W];
-    for (std::size_t q = 0; q < W; ++q) {
+    T lanes[width];
+    for (std::size_t q = 0; q < width; ++q) {
         lanes[q] = static_cast<T>(q);
     }
     const vec index = L::load(lanes);
@@ -879,11 +880,11 @@ double strip_rows(const Symmetric<typename L::T>& p, std::size_t strip) {
     const vec seed = L::broadcast(softening > tiny<T>() ? softening : tiny<T>());
     const PlusOne<L> power(1.0);
     double total = 0.0;
-    for (std::size_t i = first; i < last; i += R) {
+    for (std::size_t i = first; i < last; i += together) {
         vec energy = L::broadcast(0);
-        vec x[R][D];
-        vec sums[R][D];
-        for (std::size_t r = 0; r < R; ++r) {
+        vec x[together][D];
+        vec sums[together][D];
+        for (std::size_t r = 0; r < together; ++r) {
             for (std::size_t k = 0; k < D; ++k) {
                 x[r][k] = L::broadcast(p.x[k * p.stride + i + r]);
                 sums[r][k] = L::broadcast(0);
@@ -896,7 +897,7 @@ double strip_rows(const Symmetric<typename L::T>& p, std::size_t strip) {
                 column[k] = L::load(p.x + k * p.stride + j);
                 gradient[k] = L::load(columns + k * p.stride + j);
             }
-            for (std::size_t r = 0; r < R; ++r) {
+            for (std::size_t r = 0; r < together; ++r) {
                 vec r2 = seed;
                 vec difference[D];
                 for (std::size_t k = 0; k < D; ++k) {
@@ -908,7 +909,7 @@ double strip_rows(const Symmetric<typename L::T>& p, std::size_t strip) {
                     // Only i < j < n; a row i >= n meets nothing.
                     const bool here = i + r < p.n;
                     const T low = i + r >= j ? static_cast<T>(i + r - j) : T(-1);
-                    const T high = here ? static_cast<T>(p.n - j < W ? p.n - j : W) : T(0);
+                    const T high = here ? static_cast<T>(p.n - j < width ? p.n - j : width) : T(0);
                     f = L::keep(L::greater(index, L::broadcast(low)), f);
                     f = L::keep(L::greater(L::broadcast(high), index), f);
                 }
@@ -923,18 +924,18 @@ double strip_rows(const Symmetric<typename L::T>& p, std::size_t strip) {
             }
         };
         // The diagonal is in the first vector; rows past n are in the last strip alone.
-        const std::size_t ragged = i + R > p.n ? 0 : p.n / W * W;
-        std::size_t j = i / W * W;
+        const std::size_t ragged = i + together > p.n ? 0 : p.n / width * width;
+        std::size_t j = i / width * width;
         meet(j, Yes{});
-        for (j += W; j < ragged; j += W) {
+        for (j += width; j < ragged; j += width) {
             meet(j, No{});
         }
-        for (; j < p.n; j += W) {
+        for (; j < p.n; j += width) {
             meet(j, Yes{});
         }
         energy = L::keep(L::not_less_equal(energy, L::broadcast(nothing<T>())), energy);
         total += static_cast<double>(L::sum(energy));
-        for (std::size_t r = 0; r < R && i + r < last; ++r) {
+        for (std::size_t r = 0; r < together && i + r < last; ++r) {
             for (std::size_t k = 0; k < D; ++k) {
                 p.rows[k * p.stride + i + r] = L::sum(sums[r][k]);
             }

@@ -14,6 +14,8 @@
 //
 // Order of summation. Lanes are rows; a row adds its sources in ascending order, tile by tile; the
 // rows of a block are added in ascending order; so are the blocks. Nothing depends on threads.
+// Small clouds at s = 1 meet every pair once (Symmetric below): which way it is depends on the
+// shapes alone.
 //
 // Coincident points. r = 0 contributes 0 to energy and gradient, for every exponent.
 #ifndef EIGENWELL_SRC_PAIRWISE_PAIRWISE_HPP
@@ -119,7 +121,7 @@ struct Kernels {
 template <class T>
 constexpr std::size_t scratch_elements(std::size_t d) noexcept {
     // Coordinates, directions and sums of at most 32 rows, and the sums in float64.
-    return d <= 3 ? 0 : d * 32 * (3 + sizeof(double) / sizeof(T));
+    return d <= 3 ? 0 : d * 32 * (sizeof(T) == sizeof(float) ? 5 : 4);
 }
 
 // Columns of a matrix that are worked on together, a multiple of all widths.

@@ -13,8 +13,8 @@ namespace {
 template <class Element, class Integer, std::size_t Width>
 struct PortableLanes {
     using T = Element;
-    typedef T vec __attribute__((vector_size(16)));
-    typedef Integer mask __attribute__((vector_size(16)));
+    using vec __attribute__((vector_size(16))) = T;
+    using mask __attribute__((vector_size(16))) = Integer;
     static constexpr std::size_t width = Width;
     static constexpr double rsqrt_unit = 1.0;
     static constexpr int fraction_bits = sizeof(T) == 4 ? 23 : 52;
