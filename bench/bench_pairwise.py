@@ -14,6 +14,9 @@ import pytest
 from eigenwell import backend, pairwise
 from eigenwell.benchmarks import pairwise as contenders
 
+# The competitors' warnings are not ours to mend.
+pytestmark = pytest.mark.filterwarnings("default")
+
 CASES = [
     pytest.param(
         contender,

@@ -39,7 +39,7 @@ struct PortableLanes {
             return reinterpret_cast<vec>(_mm_sqrt_pd(reinterpret_cast<__m128d>(a)));
         }
 #else
-        vec root;
+        vec root = a;
         for (std::size_t i = 0; i < width; ++i) {
             if constexpr (sizeof(T) == 4) {
                 root[i] = __builtin_sqrtf(a[i]);
