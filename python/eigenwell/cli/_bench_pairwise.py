@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,7 +47,8 @@ class PairwiseBench:
         before = backend.active_isa()
         status = _status.DONE
         try:
-            with bench.threads(self.threads):
+            # KeOps prints on stdout, which is for the result alone.
+            with contextlib.redirect_stdout(sys.stderr), bench.threads(self.threads):
                 for d in self.dimensions:
                     for n in self.points:
                         for gradient in (False, True):
