@@ -134,3 +134,22 @@ def test_mistakes(change: dict[str, Any], error: type[Exception], message: str) 
     arguments: dict[str, Any] = {"x": np.zeros((3, 2)), "steps": 1, "learning_rate": 0.1, **change}
     with pytest.raises(error, match=message):
         pairwise.descend(arguments.pop("x"), **arguments)
+
+
+def test_a_descent_goes_on_where_it_stopped() -> None:
+    species = [cloud((40, 3), "float64"), cloud((25, 3), "float64", seed=1)]
+    options = {"learning_rate": [1e-3, 2e-3], "terms": TERMS, "momentum": 0.9}
+    whole = pairwise.descend(species, steps=7, **options)
+    half = pairwise.descend(species, steps=3, **options)
+    rest = pairwise.descend(half.x, steps=4, velocity=half.velocity, **options)
+    for name in ("x", "velocity"):
+        for expected, got in zip(getattr(whole, name), getattr(rest, name), strict=True):
+            np.testing.assert_array_equal(got, expected)
+    cold = pairwise.descend(half.x, steps=4, **options)
+    assert not np.array_equal(cold.x[0], whole.x[0])
+
+
+@pytest.mark.parametrize("velocity", [np.zeros((3, 2)), np.zeros((4, 3), np.float32)])
+def test_a_velocity_is_as_its_points_are(velocity: Any) -> None:
+    with pytest.raises(ShapeError, match=r"`velocity` must be \(4, 3\) and float64"):
+        pairwise.descend(cloud((4, 3), "float64"), steps=1, learning_rate=0.1, velocity=velocity)

@@ -53,10 +53,12 @@ class Descent:
         x: The last state: an array ``(n, d)``, or a tuple of them if species came in.
         records: Every k-th state, the first one included: an array ``(1 + steps // k, n, d)``, or a
             tuple of them; None if nothing was to be recorded.
+        velocity: v after the last step, of the shapes of ``x``: with it the descent can go on.
     """
 
     x: Array | tuple[Array, ...]
     records: Array | tuple[Array, ...] | None
+    velocity: Array | tuple[Array, ...]
 
 
 def descend(
@@ -69,6 +71,7 @@ def descend(
     softening: float = 0.0,
     terms: Sequence[Term] | None = None,
     momentum: float = 0.0,
+    velocity: npt.ArrayLike | Sequence[npt.ArrayLike] | None = None,
     record_every: SupportsIndex | None = None,
 ) -> Descent:
     """Gradient descent ``x <- x - rate * v``, ``v <- momentum * v + dE/dx``, all points at once.
@@ -84,14 +87,15 @@ def descend(
         terms: The energy as a sum over species and pairs of species; None is one term within the
             only species.
         momentum: Of the velocity, as in ``torch.optim.SGD``; 0 is plain descent.
+        velocity: v before the first step, as ``x``: what an earlier descent returned. None is 0.
         record_every: Record every k-th state; None records nothing.
 
     Returns:
-        The last state and the records.
+        The last state, the records and the velocity.
 
     Raises:
         DTypeError: Not float32 or float64, or not the same for all species.
-        ShapeError: Species of different d, or not ``(n, d)``.
+        ShapeError: Species of different d, or not ``(n, d)``; a velocity of another shape.
         ArgumentError: A coordinate is not finite, or an option is not allowed.
 
     Note:
@@ -132,16 +136,18 @@ def descend(
         terms = [Term(exponent=exponent, pairs=pairs, softening=softening)]
     native_terms = [_term(term, i, len(species)) for i, term in enumerate(terms)]
 
+    velocities = _velocities(velocity, species, several=several)
+
     records = [
         np.empty((1 + count // every, *array.shape), array.dtype) if every else None
         for array in species
     ]
     native_species: list[tuple[Any, ...]] = []
-    for array, record, rate in zip(species, records, rates, strict=True):
+    for array, moving, record, rate in zip(species, velocities, records, rates, strict=True):
         if record is not None:
             record[0] = array
         following: Any = 0 if record is None or len(record) == 1 else record[1:]
-        native_species.append((array, np.zeros_like(array), following, len(array), rate))
+        native_species.append((array, moving, following, len(array), rate))
     _native.descend(
         native_species,
         native_terms,
@@ -154,8 +160,8 @@ def descend(
     )
     kept = tuple(record for record in records if record is not None)
     if several:
-        return Descent(tuple(species), kept if every else None)
-    return Descent(species[0], kept[0] if every else None)
+        return Descent(tuple(species), kept if every else None, tuple(velocities))
+    return Descent(species[0], kept[0] if every else None, velocities[0])
 
 
 def _species(value: Any, name: str) -> Array:
@@ -165,6 +171,26 @@ def _species(value: Any, name: str) -> Array:
     if array.dtype.name not in {"float32", "float64"}:
         raise DTypeError(f"`{name}` must be float32 or float64, got {array.dtype}")
     return array.copy()
+
+
+def _velocities(velocity: Any, species: list[Array], *, several: bool) -> list[Array]:
+    if velocity is None:
+        return [np.zeros_like(array) for array in species]
+    if several and not (isinstance(velocity, list | tuple) and len(velocity) == len(species)):
+        raise ShapeError(f"`velocity` must be {len(species)} arrays as `x` is")
+    velocities = []
+    for i, (value, array) in enumerate(
+        zip(velocity if several else [velocity], species, strict=True)
+    ):
+        name = f"velocity[{i}]" if several else "velocity"
+        moving = _species(value, name)
+        if moving.shape != array.shape or moving.dtype != array.dtype:
+            raise ShapeError(
+                f"`{name}` must be {array.shape} and {array.dtype} as its points are, "
+                f"got {moving.shape} and {moving.dtype}"
+            )
+        velocities.append(moving)
+    return velocities
 
 
 def _rates(learning_rate: Any, count: int) -> list[float]:
