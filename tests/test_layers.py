@@ -21,6 +21,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("P1", ("backend",)),
     ("P2", ("reference",)),
     ("P3", ("dc", "evaluation", "pairwise")),
+    ("P4", ("particles",)),
     ("P5", ("report",)),
     ("P6", ("benchmarks",)),
     ("P6", ("benchmarks",)),

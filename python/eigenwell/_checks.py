@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import operator
 from types import ModuleType
 from typing import Any, SupportsIndex
@@ -52,6 +53,58 @@ def integer(value: SupportsIndex, name: str, *, low: int, high: int) -> int:
     return number
 
 
+def finite(value: Any, name: str) -> float:
+    """Return a number that is neither NaN nor infinite.
+
+    Raises:
+        DTypeError: It is no number.
+        ArgumentError: It is NaN or infinite.
+    """
+    number = _number(value, name)
+    if not math.isfinite(number):
+        raise ArgumentError(f"`{name}` must be finite, got {number}")
+    return number
+
+
+def nonzero(value: Any, name: str) -> float:
+    """Return a finite number that is not 0.
+
+    Raises:
+        DTypeError: It is no number.
+        ArgumentError: It is 0, NaN or infinite.
+    """
+    number = _number(value, name)
+    if number == 0 or not math.isfinite(number):
+        raise ArgumentError(f"`{name}` must be finite and not 0, got {number}")
+    return number
+
+
+def not_negative(value: Any, name: str) -> float:
+    """Return a finite number that is at least 0.
+
+    Raises:
+        DTypeError: It is no number.
+        ArgumentError: It is negative, NaN or infinite.
+    """
+    number = _number(value, name)
+    if not 0 <= number < math.inf:
+        raise ArgumentError(f"`{name}` must be finite and at least 0, got {number}")
+    return number
+
+
+def positive(value: Any, name: str) -> float:
+    """Return a finite number above 0.
+
+    Raises:
+        DTypeError: It is no number.
+        ArgumentError: It is 0, negative, NaN or infinite.
+    """
+    number = _number(value, name)
+    if not 0 < number < math.inf:
+        raise ArgumentError(f"`{name}` must be finite and above 0, got {number}")
+    return number
+
+
 def real_array(value: Any, name: str) -> npt.NDArray[np.float64]:
     """Return ``value`` as a float64 array; it may be any array-like of real numbers.
 
@@ -84,3 +137,12 @@ def finite_float32(value: Any, name: str, shape: tuple[int, ...]) -> npt.NDArray
     if not np.isfinite(narrow).all():
         raise ArgumentError(f"`{name}` must be finite in float32")
     return narrow
+
+
+def _number(value: Any, name: str) -> float:
+    if isinstance(value, float):
+        return value
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise DTypeError(f"`{name}` must be a number, got {type(value).__name__}") from None

@@ -16,11 +16,13 @@ Example:
     5.0
 """
 
+from eigenwell.pairwise._arguments import PAIRS
 from eigenwell.pairwise._descend import Descent, Term, descend
 from eigenwell.pairwise._distances import cdist, cdist_gradient, pdist, pdist_gradient
 from eigenwell.pairwise._energy import energy, energy_and_gradient, hessian_vector_product
 
 __all__ = [
+    "PAIRS",
     "Descent",
     "Term",
     "cdist",

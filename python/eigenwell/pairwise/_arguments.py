@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigenwell import _native
+from eigenwell import _checks, _native
 from eigenwell.errors import ArgumentError, DTypeError, ShapeError
 
 Array = npt.NDArray[Any]
@@ -83,8 +83,8 @@ def configuration(
         "m": n if y is None else y.shape[-2],
         "d": d,
         "dtype": x.dtype.name,
-        "exponent": nonzero(exponent, "exponent"),
-        "softening": not_negative(softening, "softening"),
+        "exponent": _checks.nonzero(exponent, "exponent"),
+        "softening": _checks.not_negative(softening, "softening"),
         "pairs": pairs,
         "threads": 0,
     }
@@ -159,60 +159,12 @@ def finite(array: Array, name: str) -> Array:
     return array
 
 
-def nonzero(value: Any, name: str) -> float:
-    """Return a finite number that is not 0.
-
-    Raises:
-        DTypeError: It is no number.
-        ArgumentError: It is 0, infinite or NaN.
-    """
-    number = _number(value, name)
-    if number == 0 or not math.isfinite(number):
-        raise ArgumentError(f"`{name}` must be finite and not 0, got {number}")
-    return number
-
-
-def not_negative(value: Any, name: str) -> float:
-    """Return a finite number that is at least 0.
-
-    Raises:
-        DTypeError: It is no number.
-        ArgumentError: It is negative, infinite or NaN.
-    """
-    number = _number(value, name)
-    if not 0 <= number < math.inf:
-        raise ArgumentError(f"`{name}` must be finite and at least 0, got {number}")
-    return number
-
-
-def any_finite(value: Any, name: str) -> float:
-    """Return a finite number.
-
-    Raises:
-        DTypeError: It is no number.
-        ArgumentError: It is infinite or NaN.
-    """
-    number = _number(value, name)
-    if not math.isfinite(number):
-        raise ArgumentError(f"`{name}` must be finite, got {number}")
-    return number
-
-
 def two_sets(x: Any, y: Any) -> tuple[Array, Array]:
     """Return two checked sets of points of one batch shape."""
     x = points(x, "x")
     x, y, _, _ = _one_batch(x, points(y, "y", like=x), None, None)
     assert y is not None
     return x, y
-
-
-def _number(value: Any, name: str) -> float:
-    if isinstance(value, float):
-        return value
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise DTypeError(f"`{name}` must be a number, got {type(value).__name__}") from None
 
 
 def _weights(weights: Any, x: Array, y: Array | None) -> tuple[Array | None, Array | None]:

@@ -14,9 +14,6 @@ from eigenwell.errors import ArgumentError, DTypeError, ShapeError
 from eigenwell.pairwise._arguments import (
     PAIRS,
     Array,
-    any_finite,
-    nonzero,
-    not_negative,
     points,
     torch_functions,
 )
@@ -155,7 +152,7 @@ def descend(
         dtype=species[0].dtype.name,
         steps=count,
         record_every=every,
-        momentum=any_finite(momentum, "momentum"),
+        momentum=_checks.finite(momentum, "momentum"),
         threads=0,
     )
     kept = tuple(record for record in records if record is not None)
@@ -195,8 +192,8 @@ def _velocities(velocity: Any, species: list[Array], *, several: bool) -> list[A
 
 def _rates(learning_rate: Any, count: int) -> list[float]:
     if np.ndim(learning_rate) == 0:
-        return [any_finite(learning_rate, "learning_rate")] * count
-    rates = [any_finite(rate, "learning_rate") for rate in learning_rate]
+        return [_checks.finite(learning_rate, "learning_rate")] * count
+    rates = [_checks.finite(rate, "learning_rate") for rate in learning_rate]
     if len(rates) != count:
         raise ShapeError(f"`learning_rate` must be one number or {count}, got {len(rates)}")
     return rates
@@ -213,8 +210,8 @@ def _term(term: Term, index: int, count: int) -> tuple[int, int, float, float, f
     return (
         first,
         _checks.integer(second, f"{name}.second", low=0, high=count - 1),
-        any_finite(term.strength, f"{name}.strength"),
-        nonzero(term.exponent, f"{name}.exponent"),
-        not_negative(term.softening, f"{name}.softening"),
+        _checks.finite(term.strength, f"{name}.strength"),
+        _checks.nonzero(term.exponent, f"{name}.exponent"),
+        _checks.not_negative(term.softening, f"{name}.softening"),
         term.pairs,
     )

@@ -1,0 +1,17 @@
+"""Particle systems: species of points that descend on pairwise energies.
+
+The article "particles": points on the sum of their distances end on a sphere that flickers;
+electrons, protons and neutrons end in a helical polymer of neutrons.
+
+Example:
+    >>> from eigenwell import particles
+    >>> system = particles.sphere(1000)
+    >>> system.names
+    ('points',)
+"""
+
+from eigenwell.particles._presets import polymer, sphere
+from eigenwell.particles._system import Interaction, Species, System
+from eigenwell.particles._trajectory import Trajectory
+
+__all__ = ["Interaction", "Species", "System", "Trajectory", "polymer", "sphere"]
