@@ -1,7 +1,9 @@
-// The pool: every index once, workers never shared, nesting, many callers, forked children.
+// The pool: every index once, workers waited for and never shared, nesting, many callers, forked
+// children.
 #include "../src/cpu/threads.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <thread>
 #include <vector>
@@ -59,6 +61,32 @@ void every_index_once() {
     }
     for (int repeat = 0; repeat < 2000; ++repeat) {
         CHECK(runs(9, 1 + static_cast<std::size_t>(repeat) % 5));
+    }
+}
+
+// The caller comes to the end while a worker is at its task, longer than anybody would spin.
+void slow_worker() {
+    struct Slow {
+        std::atomic<int> inside{0};
+        int seen[2] = {};
+
+        static void task(void* context, std::size_t index, std::size_t worker) {
+            auto& slow = *static_cast<Slow*>(context);
+            slow.inside.fetch_add(1);
+            if (worker == 0) {  // at most a second: there may be no worker
+                for (int i = 0; i < 1000 && slow.inside.load() < 2; ++i) {
+                    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                }
+            } else {
+                std::this_thread::sleep_for(std::chrono::milliseconds(5));
+            }
+            ++slow.seen[index];
+        }
+    };
+    for (int repeat = 0; repeat < 5; ++repeat) {
+        Slow slow;
+        parallel(2, 2, Slow::task, &slow);
+        CHECK(slow.seen[0] == 1 && slow.seen[1] == 1);
     }
 }
 
@@ -127,6 +155,7 @@ void number_of_threads() {
 int main() {
     number_of_threads();
     every_index_once();
+    slow_worker();
     nested();
     many_callers();
     forked_child();

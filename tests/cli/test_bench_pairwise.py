@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from eigenwell import backend
+from eigenwell.benchmarks import Contender, time_all
 from eigenwell.benchmarks import pairwise as bench
+from eigenwell.benchmarks._elsewhere import Elsewhere
 
 # SWIG's types in Box2D warn while they are made, and an error at that point ends the interpreter.
 pytestmark = pytest.mark.filterwarnings(
@@ -21,16 +24,22 @@ SMALL = ("bench", "pairwise", "--points", "5", "--dimensions", "2", "--rounds", 
 
 
 @pytest.fixture(autouse=True)
-def _ours_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    everyone = bench.contenders
+def _ours_and_two_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    everyone = bench._builders
 
-    def ours(task: bench.Task) -> Any:
-        names = {f"eigenwell {isa}" for isa in backend.available_isas()} | {"SciPy pdist"}
-        return (contender for contender in everyone(task) if contender.name in names)
+    def some(task: bench.Task) -> Any:
+        yield "huge", bench._here(bench._scipy), 1e15
+        yield "broken", bench._here(lambda task: _raise), 0
+        yield from (
+            found for found in everyone(task) if found[0].startswith(("eigenwell", "SciPy"))
+        )
 
-    monkeypatch.setattr(bench, "_keops_name", lambda: "KeOps")
-    monkeypatch.setattr(bench, "_keops", lambda task: lambda: (0.0, None))
-    monkeypatch.setattr(bench, "contenders", ours)
+    monkeypatch.setattr(bench, "_builders", some)
+    monkeypatch.setattr(bench, "_free_bytes", lambda: 1e12)
+
+
+def _raise() -> Any:
+    raise ValueError
 
 
 def test_for_machines(here: Any) -> None:
@@ -42,9 +51,12 @@ def test_for_machines(here: Any) -> None:
         (5, True),
     ]
     for task in document["tasks"]:
-        for isa in backend.available_isas():
+        assert task["contenders"]["huge"]["absent"].endswith(" GB")
+        assert task["contenders"]["broken"] == {"absent": "ValueError"}
+        for isa in bench.isas():
             found = task["contenders"][f"eigenwell {isa}"]
             assert found["median"] > 0
+            assert found["samples"] == 1
             assert found["energy_error"] <= bench.TOLERANCE
             assert (found["gradient_error"] is not None) == task["gradient"]
 
@@ -53,7 +65,8 @@ def test_for_people(here: Any) -> None:
     out = here(*SMALL).out
     assert "energy of 5 points, d = 2" in out
     assert "energy and gradient of 5 points" in out
-    assert f"eigenwell {backend.available_isas()[-1]}" in out
+    assert f"eigenwell {bench.isas()[-1]}" in out
+    assert "needs 100,000,000 GB" in out
 
 
 def test_a_wrong_result_is_not_timed(here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,3 +84,33 @@ def test_the_plot(here: Any, tmp_path: Path) -> None:
         return
     assert here(*SMALL, "--plot", tmp_path / "p.png").status == 0
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_would_take_too_long_is_left_out() -> None:
+    task = bench.Task(bench.cloud(5, 2), gradient=False)
+    name = f"eigenwell {bench.isas()[0]}"
+    found = list(bench.contenders(task, expected={name: 1234.0}, longest=60.0))
+    assert bench.Absence(name, "takes some 1,234 s") in found
+    assert all(isinstance(one, bench.Absence) == (one.name in {name, "huge"}) for one in found[2:])
+
+
+def _echo(task: str) -> Any:
+    return lambda: os.environ.get(task)
+
+
+def test_a_process_of_its_own() -> None:
+    child = Elsewhere({"EIGENWELL_OF_THE_CHILD": "here"})
+    contender = child.contender("echo", _echo, "EIGENWELL_OF_THE_CHILD", 1)
+    assert contender.call() == "here"
+    assert "EIGENWELL_OF_THE_CHILD" not in os.environ
+    assert contender.seconds(3) > 0
+    assert contender.peak is not None
+    assert (contender.peak() is None) == (sys.platform != "linux")
+    assert child.contender("echo", _echo, "EIGENWELL_NOT_SET", 1).call() is None
+
+
+@pytest.mark.parametrize(("budget", "samples"), [(1e9, 5), (4.0, 4), (1.5, 3), (0.5, 1)])
+def test_rounds_fit_the_budget(budget: float, samples: int) -> None:
+    contender = Contender("one second a call", lambda: None, 2, sample=lambda number: 1.0 * number)
+    (timing,) = time_all([contender], rounds=5, budget=budget)
+    assert timing.samples.tolist() == [5e8] * samples

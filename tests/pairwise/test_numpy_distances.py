@@ -136,3 +136,25 @@ def test_mistakes() -> None:
         pairwise.cdist_gradient(x, y, np.ones((4, 3)))
     with pytest.raises(ArgumentError, match=r"`x` must be finite, got nan at index \(1, 0\)"):
         pairwise.pdist([[0.0], [np.nan]])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_derivatives_that_are_not_finite(isa: str, value: float) -> None:
+    x, y = cloud((20, 3)), cloud((30, 3), seed=1)
+    loss, r = np.ones((20, 30)), pairwise.cdist(x, y)
+    loss[4, 7] = value
+    with pytest.raises(
+        ArgumentError, match=rf"`weights` must be finite, got {value} at .*\(4, 7\)"
+    ):
+        pairwise.cdist_gradient(x, y, loss, distances=r)
+    loss[4, 7], r[4, 7] = 1.0, np.nan
+    with pytest.raises(ArgumentError, match=r"`distances` must be finite, got nan at .*\(4, 7\)"):
+        pairwise.cdist_gradient(x, y, loss, distances=r)
+    condensed = np.ones(190)
+    condensed[-1] = value
+    with pytest.raises(ArgumentError, match=r"`weights` must be finite, .* at index \(189,\)"):
+        pairwise.pdist_gradient(x, condensed)
+    # Of a point and itself there is no direction, whatever the weight.
+    diagonal = np.ones((20, 20))
+    np.fill_diagonal(diagonal, value)
+    assert np.isfinite(pairwise.cdist_gradient(x, x, diagonal)).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from tests.helpers import torch_oracle
 from tests.helpers.tolerances import PAIRWISE
 from torch.autograd import gradcheck, gradgradcheck
 
+from eigenwell.pairwise import Descent, Term
 from eigenwell.pairwise import torch as pairwise
 
 if not torch.cuda.is_available():
@@ -145,12 +147,75 @@ def test_runs_in_a_cuda_graph() -> None:
         assert torch.equal(found, expected)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_descends_as_the_cpu_does(dtype: torch.dtype) -> None:
+    x, y = normal(129, 3, dtype=dtype), normal(70, 3, seed=1, dtype=dtype)
+    nothing = x.new_empty(0, 3)
+    terms = (
+        Term(first=0, exponent=-1.0, softening=0.1),
+        Term(first=1, pairs="upper", strength=0.5),
+        Term(first=0, second=1, pairs="upper", strength=-0.25),
+        Term(first=1, second=2),
+    )
+
+    def run(*species: torch.Tensor) -> Descent[torch.Tensor]:
+        return pairwise.descend(
+            species, steps=7, learning_rate=1e-4, terms=terms, momentum=0.9, record_every=3
+        )
+
+    here, there = run(x, y, nothing), run(x.cpu(), y.cpu(), nothing.cpu())
+    for name in ("x", "records", "velocity"):
+        for found, expected in zip(getattr(here, name), getattr(there, name), strict=True):
+            assert found.device == x.device
+            if len(expected):
+                bound = PAIRWISE[str(dtype).partition(".")[2]]
+                assert torch_oracle.relative_error(found, expected) <= bound
+    again = run(x, y, nothing)
+    assert all(torch.equal(one, other) for one, other in zip(here.x, again.x, strict=True))
+
+
+@pytest.mark.filterwarnings("ignore:.*[Ss]ynchronization debug mode.*")
+def test_a_descent_waits_for_nothing_and_runs_on_the_current_stream() -> None:
+    x, stream = normal(300, 3), torch.cuda.Stream()
+    expected = pairwise.descend(2 * x, steps=3, learning_rate=1e-3).x
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        with torch.cuda.stream(stream):
+            torch.cuda._sleep(100_000_000)
+            x.mul_(2)
+            found = pairwise.descend(x, steps=3, learning_rate=1e-3).x
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    torch.cuda.current_stream().wait_stream(stream)
+    assert isinstance(found, torch.Tensor)
+    assert isinstance(expected, torch.Tensor)
+    assert torch.equal(found, expected)
+
+
+def test_a_descent_runs_in_a_cuda_graph() -> None:
+    x = normal(300, 3)
+    warm = pairwise.descend(x, steps=2, learning_rate=1e-3, record_every=1)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        captured = pairwise.descend(x, steps=2, learning_rate=1e-3, record_every=1)
+    graph.replay()
+    assert isinstance(captured.records, torch.Tensor)
+    assert isinstance(warm.records, torch.Tensor)
+    assert torch.equal(captured.records, warm.records)
+
+
 def test_devices_do_not_mix() -> None:
     from eigenwell.errors import DeviceError
 
     x = normal(4, 3)
     with pytest.raises(DeviceError, match="`y` must be on the device of `x`, cuda:0, got cpu"):
         pairwise.energy(x, x.cpu())
+    options: dict[str, Any] = {"steps": 1, "learning_rate": 0.1}
+    with pytest.raises(DeviceError, match=r"`x\[1\]` must be on cuda:0 as x\[0\] is, got cpu"):
+        pairwise.descend([x, x.cpu()], **options, terms=[Term()])
+    with pytest.raises(DeviceError, match="`velocity` must be on cuda:0 as its points are, got c"):
+        pairwise.descend(x, velocity=x.cpu(), **options)
 
 
 def test_another_device_than_the_current_one() -> None:

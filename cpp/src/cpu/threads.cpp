@@ -1,6 +1,7 @@
 #include "threads.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <cstdlib>
@@ -18,9 +19,9 @@
 namespace eigenwell::cpu {
 namespace {
 
-// A worker that has just finished looks for more work this often before it goes to sleep, and a
-// caller for the end of its work: some ten microseconds, the time that waking up takes.
-constexpr int spins = 400;
+// Who waits looks this long before it sleeps. Waking up a sleeping thread takes 5 to 50
+// microseconds, as long as a small call: between two of them a worker stays awake, an idle one not.
+constexpr std::chrono::microseconds patience{50};
 
 void pause() noexcept {
 #if defined(__x86_64__)
@@ -28,6 +29,21 @@ void pause() noexcept {
 #elif defined(__aarch64__)
     __asm__ volatile("yield");
 #endif
+}
+
+// Looks until it is so, at most as long as its patience lasts; false if it is not so.
+template <class Condition>
+bool spin_until(const Condition& condition) noexcept {
+    const auto end = std::chrono::steady_clock::now() + patience;
+    do {
+        for (int i = 0; i < 16; ++i) {
+            if (condition()) {
+                return true;
+            }
+            pause();
+        }
+    } while (std::chrono::steady_clock::now() < end);
+    return false;
 }
 
 struct Job {
@@ -47,6 +63,20 @@ struct Job {
     }
 };
 
+// One word says all that a worker must know at once: the number of the round, how many workers it
+// wants, whether it is open, how many are in it. Only who came in while it was open is waited for.
+using Word = std::uint64_t;
+constexpr Word one_inside = 1;
+constexpr Word open = Word{1} << 10;
+constexpr int wanted_shift = 11;
+constexpr int round_shift = 21;
+constexpr Word inside(Word word) noexcept { return word & (open - 1); }
+constexpr Word round(Word word) noexcept { return word >> round_shift; }
+constexpr bool welcome(Word word, std::size_t number) noexcept {
+    return (word & open) != 0 && number <= (word >> wanted_shift & 1023);
+}
+static_assert(max_threads <= 1023);
+
 class Pool {
 public:
     // False if the pool is at work for somebody else.
@@ -54,25 +84,24 @@ public:
         if (busy_.exchange(true, std::memory_order_acquire)) {
             return false;
         }
-        const std::size_t helpers = start(threads - 1);
+        const Word helpers = start(threads - 1);
         job_.task = task;
         job_.context = context;
         job_.count = count;
         job_.next.store(0, std::memory_order_relaxed);
-        running_.store(helpers, std::memory_order_relaxed);
         {
             const std::lock_guard<std::mutex> lock(mutex_);
-            wanted_ = helpers;
-            round_.fetch_add(1, std::memory_order_release);
+            const Word next = round(word_.load(std::memory_order_relaxed)) + 1;
+            word_.store(next << round_shift | helpers << wanted_shift | open,
+                        std::memory_order_release);
         }
         wake_.notify_all();
         job_.work(0);
-        for (int i = 0; i < spins && running_.load(std::memory_order_acquire) != 0; ++i) {
-            pause();
-        }
-        if (running_.load(std::memory_order_acquire) != 0) {
+        word_.fetch_and(~open, std::memory_order_relaxed);
+        const auto empty = [this] { return inside(word_.load(std::memory_order_acquire)) == 0; };
+        if (!spin_until(empty)) {
             std::unique_lock<std::mutex> lock(mutex_);
-            done_.wait(lock, [this] { return running_.load(std::memory_order_acquire) == 0; });
+            done_.wait(lock, empty);
         }
         busy_.store(false, std::memory_order_release);
         return true;
@@ -84,7 +113,7 @@ private:
         while (started_ < helpers) {
             try {
                 const std::size_t number = started_ + 1;
-                const std::uint64_t seen = round_.load(std::memory_order_relaxed);
+                const Word seen = round(word_.load(std::memory_order_relaxed));
                 std::thread([this, number, seen] { serve(number, seen); }).detach();
             } catch (...) {  // the system has no more: work with what there is
                 break;
@@ -94,21 +123,26 @@ private:
         return helpers < started_ ? helpers : started_;
     }
 
-    [[noreturn]] void serve(std::size_t number, std::uint64_t seen) noexcept {
+    [[noreturn]] void serve(std::size_t number, Word seen) noexcept {
+        const auto called = [&] { return round(word_.load(std::memory_order_acquire)) != seen; };
         for (;;) {
-            for (int i = 0; i < spins && round_.load(std::memory_order_acquire) == seen; ++i) {
-                pause();
-            }
-            {
+            if (!spin_until(called)) {
                 std::unique_lock<std::mutex> lock(mutex_);
-                wake_.wait(lock, [&] { return round_.load(std::memory_order_relaxed) != seen; });
-                seen = round_.load(std::memory_order_relaxed);
-                if (number > wanted_) {
-                    continue;
-                }
+                wake_.wait(lock, called);
+            }
+            Word word = word_.load(std::memory_order_relaxed);
+            bool in = false;
+            while (!in && welcome(word, number)) {
+                in = word_.compare_exchange_weak(word, word + one_inside, std::memory_order_acquire,
+                                                 std::memory_order_relaxed);
+            }
+            seen = round(word);
+            if (!in) {
+                continue;
             }
             job_.work(number);
-            if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+            word = word_.fetch_sub(one_inside, std::memory_order_release);
+            if (inside(word) == 1 && (word & open) == 0) {
                 const std::lock_guard<std::mutex> lock(mutex_);
                 done_.notify_one();
             }
@@ -116,12 +150,10 @@ private:
     }
 
     std::atomic<bool> busy_{false};
-    std::atomic<std::uint64_t> round_{0};
-    std::atomic<std::size_t> running_{0};
+    std::atomic<Word> word_{0};
     std::mutex mutex_;
     std::condition_variable wake_;
     std::condition_variable done_;
-    std::size_t wanted_ = 0;   // under mutex_
     std::size_t started_ = 0;  // under busy_
     Job job_;
 };

@@ -1,4 +1,4 @@
-"""Side-by-side benchmarks: all contenders in one process, on one thread, checked before timed.
+"""Side-by-side benchmarks: all contenders in turns, on equal threads, checked before timed.
 
 ``eigenwell bench`` shows a table; ``bench/`` runs the same contenders under pytest-benchmark.
 """

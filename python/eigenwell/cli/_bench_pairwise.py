@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import platform
 import sys
 from collections.abc import Sequence
@@ -29,16 +30,27 @@ class _Row:
     peak_bytes: int | None
 
 
+# Seconds that the samples of one contender on one task take, and the pause before each: until the
+# threads of OpenBLAS, the most persistent, have gone to sleep.
+_BUDGET = 10.0
+_REST = 0.03
+
+
 @dataclass(frozen=True, kw_only=True)
 class PairwiseBench:
-    """What to time; the fields are the options of the verb."""
+    """What to time; the fields are the options of the verb.
+
+    Attributes:
+        longest: Seconds: a call that will take longer is left out, and the table says so.
+    """
 
     points: Sequence[int]
     dimensions: Sequence[int]
     rounds: int
     threads: int
     plot: Path | None
-    results: dict[tuple[int, int, bool], list[_Row]] = field(default_factory=dict)
+    longest: float = 60.0
+    results: dict[tuple[int, int, bool], list[_Row | bench.Absence]] = field(default_factory=dict)
 
     def run(self, output: Output) -> int:
         """Check and time all, print a table for each task; after Ctrl-C, what there is of it."""
@@ -50,7 +62,7 @@ class PairwiseBench:
             # KeOps prints on stdout, which is for the result alone.
             with contextlib.redirect_stdout(sys.stderr), bench.threads(self.threads):
                 for d in self.dimensions:
-                    for n in self.points:
+                    for n in sorted(self.points):  # a smaller cloud tells how long a larger takes
                         for gradient in (False, True):
                             output.note(f"timing {_name(n, d, gradient)} …")
                             self.results[n, d, gradient] = self._rows(n, d, gradient)
@@ -73,49 +85,65 @@ class PairwiseBench:
             output.note(f"wrote {self.plot}")
         return status
 
-    def _rows(self, n: int, d: int, gradient: bool) -> list[_Row]:
+    def _rows(self, n: int, d: int, gradient: bool) -> list[_Row | bench.Absence]:
         task = bench.Task(bench.cloud(n, d), gradient)
-        # From here on contenders are built, and those that are not installed leave themselves out.
-        contenders = list(bench.contenders(task))
-        errors = [bench.error_of(task, contender) for contender in contenders]
-        for contender, found in zip(contenders, errors, strict=True):
-            worst = max(found[0], found[1] or 0.0)
-            if contender.name.startswith("eigenwell") and not worst <= bench.TOLERANCE:
+        rows: dict[str, _Row | bench.Absence] = {}
+        checked: list[tuple[Contender, tuple[float, float | None], int | None]] = []
+        expected = self._expected(n, d, gradient)
+        for contender in bench.contenders(task, expected=expected, longest=self.longest):
+            if isinstance(contender, bench.Absence):
+                rows[contender.name] = contender
+                continue
+            ours = contender.name.startswith("eigenwell")
+            try:
+                errors = bench.error_of(task, contender)
+                peak = bench.peak_bytes(contender)
+            except Exception as error:
+                if ours:
+                    raise
+                rows[contender.name] = bench.Absence(contender.name, type(error).__name__)
+                continue
+            worst = max(errors[0], errors[1] or 0.0)
+            if ours and not worst <= bench.TOLERANCE:
                 raise EigenwellError(f"{contender.name} is wrong by {worst:.1e}: not timed")
-        peaks = [bench.peak_bytes(contender) for contender in contenders]
-        timings = time_all(contenders, rounds=self._rounds(contenders))
-        return [
-            _Row(timing, *found, peak)
-            for timing, found, peak in zip(timings, errors, peaks, strict=True)
-        ]
+            rows[contender.name] = bench.Absence(contender.name, "not timed")  # keeps its place
+            checked.append((contender, errors, peak))
+        timings = time_all(
+            [contender for contender, *_ in checked],
+            rounds=self.rounds,
+            budget=_BUDGET,
+            rest=_REST,
+        )
+        for timing, (_, errors, peak) in zip(timings, checked, strict=True):
+            rows[timing.name] = _Row(timing, *errors, peak)
+        return list(rows.values())
 
-    def _rounds(self, contenders: Sequence[Contender]) -> int:
-        """Fewer samples of what takes seconds."""
-        pairs = max(contender.items for contender in contenders)
-        return self.rounds if pairs <= 10**7 else max(3, self.rounds // 7)
+    def _expected(self, n: int, d: int, gradient: bool) -> dict[str, float]:
+        """Seconds of a call by name, after the largest of the smaller clouds."""
+        return {
+            row.timing.name: row.timing.median * n * n * 1e-9
+            for (_, dimension, kind), rows in self.results.items()
+            if (dimension, kind) == (d, gradient)
+            for row in rows
+            if isinstance(row, _Row)
+        }
 
     def _document(self, n: int, d: int, gradient: bool) -> dict[str, Any]:
         return {
             "points": n,
             "dimensions": d,
             "gradient": gradient,
-            "contenders": {
-                row.timing.name: {
-                    "median": row.timing.median,
-                    "quartiles": row.timing.quartiles,
-                    "energy_error": row.energy_error,
-                    "gradient_error": row.gradient_error,
-                    "peak_bytes": row.peak_bytes,
-                }
-                for row in self.results[n, d, gradient]
-            },
+            "contenders": {_name_of(row): _facts(row) for row in self.results[n, d, gradient]},
         }
 
     def _table(self, n: int, d: int, gradient: bool) -> Table:
         rows = self.results[n, d, gradient]
-        ours = rows[-1].timing.median
+        last = rows[-1]
+        ours = last.timing.median if isinstance(last, _Row) else math.nan
         cells = tuple(
-            (
+            (row.name, "-", "-", "-", "-", "-", row.reason)
+            if isinstance(row, bench.Absence)
+            else (
                 row.timing.name,
                 f"{row.timing.median * n * n * 1e-3:,.1f}",
                 f"{1 / row.timing.median:.3g}",
@@ -129,8 +157,8 @@ class PairwiseBench:
         columns = ("", "us", "1e9 pairs/s", "x ours", "energy error", "gradient error", "peak MB")
         numbers: list[Alignment] = ["right"] * 6
         title = (
-            f"{_name(n, d, gradient)}; median of {len(rows[0].timing.samples)} rounds, "
-            f"{self.threads} threads, {platform.machine()}"
+            f"{_name(n, d, gradient)}; median of {self.rounds} rounds "
+            f"or of what {_BUDGET:.0f} s hold; {self.threads} threads, {platform.machine()}"
         )
         return Table(title, columns, cells, ("left", *numbers))
 
@@ -139,7 +167,7 @@ class PairwiseBench:
         series: dict[str, list[tuple[float, float]]] = {}
         for (n, dimension, gradient), rows in self.results.items():
             for row in rows:
-                if dimension == d and gradient:
+                if dimension == d and gradient and isinstance(row, _Row):
                     seconds = row.timing.median * n * n * 1e-9
                     series.setdefault(row.timing.name, []).append((n, seconds))
         draw_scaling(
@@ -149,6 +177,23 @@ class PairwiseBench:
             x_label="points",
             y_label="seconds",
         )
+
+
+def _name_of(row: _Row | bench.Absence) -> str:
+    return row.name if isinstance(row, bench.Absence) else row.timing.name
+
+
+def _facts(row: _Row | bench.Absence) -> dict[str, Any]:
+    if isinstance(row, bench.Absence):
+        return {"absent": row.reason}
+    return {
+        "median": row.timing.median,
+        "quartiles": row.timing.quartiles,
+        "samples": len(row.timing.samples),
+        "energy_error": row.energy_error,
+        "gradient_error": row.gradient_error,
+        "peak_bytes": row.peak_bytes,
+    }
 
 
 def _name(n: int, d: int, gradient: bool) -> str:

@@ -60,6 +60,9 @@ class Bench(Options):
     threads: int = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     """Threads of every contender (pairwise; dc takes one)."""
 
+    longest: float = 60.0
+    """Seconds: calls that will take longer are left out (pairwise)."""
+
     plot: Path | None = None
     """Write time against points as a PNG file (pairwise)."""
 
@@ -74,6 +77,7 @@ class Bench(Options):
             dimensions=self.dimensions,
             rounds=self.rounds,
             threads=self.threads,
+            longest=self.longest,
             plot=self.plot,
         ).run(output)
 

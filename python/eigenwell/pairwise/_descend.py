@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, SupportsIndex
+from typing import Any, Generic, NamedTuple, SupportsIndex, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from eigenwell import _checks, _native
 from eigenwell.errors import ArgumentError, DTypeError, ShapeError
-from eigenwell.pairwise._arguments import (
-    PAIRS,
-    Array,
-    points,
-    torch_functions,
-)
+from eigenwell.pairwise._arguments import PAIRS, Array, points, torch_functions
+
+Points = TypeVar("Points")
 
 _MOST_STEPS = 2**62
 
@@ -43,19 +40,34 @@ class Term:
 
 
 @dataclass(frozen=True)
-class Descent:
-    """Where a descent went.
+class Descent(Generic[Points]):
+    """Where a descent went, in arrays if arrays came in and in tensors if tensors did.
 
     Attributes:
-        x: The last state: an array ``(n, d)``, or a tuple of them if species came in.
-        records: Every k-th state, the first one included: an array ``(1 + steps // k, n, d)``, or a
-            tuple of them; None if nothing was to be recorded.
+        x: The last state ``(n, d)``, or a tuple of them if species came in.
+        records: Every k-th state, the first one included, ``(1 + steps // k, n, d)``, or a tuple of
+            them; None if nothing was to be recorded.
         velocity: v after the last step, of the shapes of ``x``: with it the descent can go on.
     """
 
-    x: Array | tuple[Array, ...]
-    records: Array | tuple[Array, ...] | None
-    velocity: Array | tuple[Array, ...]
+    x: Points | tuple[Points, ...]
+    records: Points | tuple[Points, ...] | None
+    velocity: Points | tuple[Points, ...]
+
+
+class Options(NamedTuple):
+    """Checked options of a descent, as the native loop takes them."""
+
+    rates: list[float]
+    terms: list[tuple[int, int, float, float, float, str]]
+    steps: int
+    record_every: int
+    momentum: float
+
+    @property
+    def records(self) -> int:
+        """Number of states that are kept, the first one included; 0 for none."""
+        return 1 + self.steps // self.record_every if self.record_every else 0
 
 
 def descend(
@@ -70,7 +82,7 @@ def descend(
     momentum: float = 0.0,
     velocity: npt.ArrayLike | Sequence[npt.ArrayLike] | None = None,
     record_every: SupportsIndex | None = None,
-) -> Descent:
+) -> Descent[Array]:
     """Gradient descent ``x <- x - rate * v``, ``v <- momentum * v + dE/dx``, all points at once.
 
     Args:
@@ -107,10 +119,23 @@ def descend(
         >>> run.records[:, :, 0].tolist()
         [[0.0, 1.0], [0.25, 0.75], [0.5, 0.5]]
     """
+    functions = torch_functions(*(as_tuple(x) + as_tuple(velocity)))
+    if functions is not None:
+        tensors: Any = functions.descend(
+            x,
+            steps=steps,
+            learning_rate=learning_rate,
+            exponent=exponent,
+            pairs=pairs,
+            softening=softening,
+            terms=terms,
+            momentum=momentum,
+            velocity=velocity,
+            record_every=record_every,
+        )
+        return tensors  # type: ignore[no-any-return]
     several = isinstance(x, list | tuple) and all(np.ndim(species) == 2 for species in x)
     species_in: Sequence[Any] = x if several else (x,)  # type: ignore[assignment]
-    if torch_functions(*species_in) is not None:
-        raise DTypeError("`x` must be NumPy arrays here, got a tensor: pass x.detach().numpy()")
     if several and not species_in:
         raise ShapeError("`x` must have at least one species")
     species = [_species(value, f"x[{i}]" if several else "x") for i, value in enumerate(species_in)]
@@ -120,45 +145,84 @@ def descend(
                 f"`x[{i}]` must be ({array.shape[0]}, {species[0].shape[1]}) and "
                 f"{species[0].dtype} as x[0] is, got {array.shape} and {array.dtype}"
             )
+    options = options_of(
+        len(species),
+        steps=steps,
+        learning_rate=learning_rate,
+        exponent=exponent,
+        pairs=pairs,
+        softening=softening,
+        terms=terms,
+        momentum=momentum,
+        record_every=record_every,
+    )
+    velocities = _velocities(velocity, species, several=several)
+    records = [np.empty((options.records, *array.shape), array.dtype) for array in species]
+    native_species: list[tuple[Any, ...]] = []
+    for array, moving, record, rate in zip(
+        species, velocities, records, options.rates, strict=True
+    ):
+        record[:1] = array
+        following: Any = record[1:] if len(record) > 1 else 0
+        native_species.append((array, moving, following, len(array), rate))
+    _native.descend(
+        native_species,
+        options.terms,
+        d=species[0].shape[1],
+        dtype=species[0].dtype.name,
+        steps=options.steps,
+        record_every=options.record_every,
+        momentum=options.momentum,
+        threads=0,
+    )
+    return result(species, records, velocities, several=several)
+
+
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    """Return the parts of a list or a tuple, and of anything else the one part that it is."""
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+def options_of(
+    species: int,
+    *,
+    steps: Any,
+    learning_rate: Any,
+    exponent: Any,
+    pairs: Any,
+    softening: Any,
+    terms: Any,
+    momentum: Any,
+    record_every: Any,
+) -> Options:
+    """Check what a descent is told about ``species`` species beside where they are.
+
+    Raises:
+        EigenwellError: As :func:`descend` says.
+    """
     count = _checks.integer(steps, "steps", low=0, high=_MOST_STEPS)
     every = (
         0
         if record_every is None
         else _checks.integer(record_every, "record_every", low=1, high=_MOST_STEPS)
     )
-    rates = _rates(learning_rate, len(species))
+    rates = _rates(learning_rate, species)
     if terms is None:
-        if len(species) > 1:
+        if species > 1:
             raise ArgumentError("`terms` must say how the species act on one another")
         terms = [Term(exponent=exponent, pairs=pairs, softening=softening)]
-    native_terms = [_term(term, i, len(species)) for i, term in enumerate(terms)]
+    native_terms = [_term(term, i, species) for i, term in enumerate(terms)]
+    return Options(rates, native_terms, count, every, _checks.finite(momentum, "momentum"))
 
-    velocities = _velocities(velocity, species, several=several)
 
-    records = [
-        np.empty((1 + count // every, *array.shape), array.dtype) if every else None
-        for array in species
-    ]
-    native_species: list[tuple[Any, ...]] = []
-    for array, moving, record, rate in zip(species, velocities, records, rates, strict=True):
-        if record is not None:
-            record[0] = array
-        following: Any = 0 if record is None or len(record) == 1 else record[1:]
-        native_species.append((array, moving, following, len(array), rate))
-    _native.descend(
-        native_species,
-        native_terms,
-        d=species[0].shape[1],
-        dtype=species[0].dtype.name,
-        steps=count,
-        record_every=every,
-        momentum=_checks.finite(momentum, "momentum"),
-        threads=0,
-    )
-    kept = tuple(record for record in records if record is not None)
+def result(
+    x: Sequence[Points], records: Sequence[Any], velocity: Sequence[Points], *, several: bool
+) -> Descent[Points]:
+    """Wrap up: records without a state are none, and a single species is no tuple."""
+    kept = tuple(records) if len(records[0]) else None
     if several:
-        return Descent(tuple(species), kept if every else None, tuple(velocities))
-    return Descent(species[0], kept[0] if every else None, velocities[0])
+        return Descent(tuple(x), kept, tuple(velocity))
+    return Descent(x[0], None if kept is None else kept[0], velocity[0])
 
 
 def _species(value: Any, name: str) -> Array:

@@ -72,7 +72,7 @@ def cdist_gradient(
         With respect to x, ``(..., n, d)``, and to y, ``(..., m, d)``.
 
     Raises:
-        EigenwellError: As :func:`cdist`.
+        EigenwellError: As :func:`cdist`, and a weight that is NaN or infinite at a distance > 0.
     """
     first, second = two_sets(x, y)
     known = cdist(first, second) if distances is None else distances
@@ -86,6 +86,7 @@ def cdist_gradient(
         _native.cdist_backward(
             first, second, loss, known, gx, gy, m=second.shape[-2], **_sizes(first)
         )
+    _check_result((gx, gy), loss, known)
     return gx, gy
 
 
@@ -133,7 +134,7 @@ def pdist_gradient(
         ``(..., n, d)``.
 
     Raises:
-        EigenwellError: As :func:`cdist`.
+        EigenwellError: As :func:`cdist_gradient`.
     """
     first = points(x, "x")
     n = first.shape[-2]
@@ -146,6 +147,7 @@ def pdist_gradient(
     gx = np.zeros_like(first)
     if loss.size:
         _native.pdist_backward(first, loss, known, gx, **_sizes(first))
+    _check_result((gx,), loss, known)
     return gx
 
 
@@ -164,4 +166,12 @@ def _matrix(value: npt.ArrayLike, name: str, x: Array, shape: tuple[int, ...]) -
     same_dtype(array, name, x)
     if array.shape != shape:
         raise ShapeError(f"`{name}` must have shape {shape}, got {array.shape}")
-    return finite(array, name)
+    return array
+
+
+def _check_result(gradients: tuple[Array, ...], weights: Array, distances: Array) -> None:
+    """Look into the matrices only if a gradient is not finite: reading them takes a while."""
+    for gradient in gradients:
+        if not _native.all_finite(gradient, gradient.size, gradient.dtype.name):
+            finite(weights, "weights")
+            finite(distances, "distances")

@@ -16,7 +16,8 @@ weights               plain torch, O(n m d)  plain torch, O(n m d)
 cdist, pdist          kernel, plain torch    plain torch
 ====================  =====================  ==============================================
 
-NaN and infinite coordinates propagate: looking for them would wait for the GPU.
+NaN and infinite coordinates propagate: looking for them would wait for the GPU. :func:`descend`
+is a loop and not an operator: it has no derivative.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ import torch
 
 from eigenwell.errors import DTypeError
 from eigenwell.pairwise.torch import _operators as _operators
+from eigenwell.pairwise.torch import _quick
 from eigenwell.pairwise.torch._arguments import configuration, direction, points, two_sets
+from eigenwell.pairwise.torch._descend import descend
 from eigenwell.pairwise.torch._dispatch import call
 
-__all__ = ["cdist", "energy", "energy_and_gradient", "hessian_vector_product", "pdist"]
+__all__ = ["cdist", "descend", "energy", "energy_and_gradient", "hessian_vector_product", "pdist"]
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 Weights = torch.Tensor | tuple[torch.Tensor | None, torch.Tensor | None] | None
@@ -80,6 +83,10 @@ def energy(
         >>> [round(slope, 3) for slope in corners.grad[1].tolist()]
         [0.6, 0.8]
     """
+    if y is None and weights is None:
+        quick = _quick.energy(x, exponent, softening, pairs)
+        if quick is not None:
+            return quick
     arguments = configuration(
         x, y, exponent=exponent, softening=softening, pairs=pairs, weights=weights
     )
@@ -111,6 +118,10 @@ def energy_and_gradient(
     Raises:
         EigenwellError: As :func:`energy`.
     """
+    if y is None and weights is None:
+        quick = _quick.energy_and_gradient(x, exponent, softening, pairs)
+        if quick is not None:
+            return quick
     arguments = configuration(
         x, y, exponent=exponent, softening=softening, pairs=pairs, weights=weights
     )

@@ -25,6 +25,7 @@ Gradients = tuple[torch.Tensor | None, ...]
 
 
 def riesz_setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[torch.Tensor, ...]) -> None:
+    """Keep the points, the weights and the gradients that came with the energy."""
     x, y, x_weights, y_weights, *options, x_gradient, y_gradient = inputs
     _, gx, gy = output
     ctx.save_for_backward(x, y, x_weights, y_weights, gx, gy)
@@ -39,6 +40,10 @@ def riesz_backward(
     gx_grad: torch.Tensor | None,  # (..., n, d)
     gy_grad: torch.Tensor | None,  # (..., m, d)
 ) -> Gradients:
+    """Energy's grad times the gradients kept, plus the Hessian times the gradients' grads.
+
+    A gradient that was not kept is computed now; the weights' derivatives are plain torch.
+    """
     x, y, x_weights, y_weights, gx, gy = ctx.saved_tensors
     needs_x, needs_y, needs_x_weights, needs_y_weights, *_ = ctx.needs_input_grad
     gx_grad = gx_grad if ctx.present[0] else None
@@ -63,6 +68,7 @@ def riesz_backward(
 
 
 def riesz_hvp_setup(ctx: Any, inputs: tuple[Any, ...], output: object) -> None:  # noqa: ARG001
+    """Keep all tensors that came in."""
     *tensors, exponent, softening, pairs = inputs
     ctx.save_for_backward(*tensors)
     ctx.options = (exponent, softening, pairs)
@@ -74,6 +80,7 @@ def riesz_hvp_backward(
     hx_grad: torch.Tensor | None,  # (..., n, d)
     hy_grad: torch.Tensor | None,  # (..., m, d)
 ) -> Gradients:
+    """Differentiate ``<grad, H v>``: by v the kernel again, by points and weights plain torch."""
     x, y, x_weights, y_weights, vx, vy = ctx.saved_tensors
     hy_grad = None if y is None else hy_grad
     if hx_grad is None and hy_grad is None:
@@ -98,10 +105,12 @@ def riesz_hvp_backward(
 
 
 def distances_setup(ctx: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+    """Keep the points and their distances."""
     ctx.save_for_backward(*inputs, output)
 
 
 def cdist_backward(ctx: Any, grad: torch.Tensor) -> Gradients:
+    """Differentiate ``sum(grad * distances)`` by the sets of points that need it."""
     x, y, distances = ctx.saved_tensors
     needs_x, needs_y = ctx.needs_input_grad
     gx, gy = call("cdist_backward", grad, x, y, distances, needs_x, needs_y)
@@ -109,6 +118,7 @@ def cdist_backward(ctx: Any, grad: torch.Tensor) -> Gradients:
 
 
 def cdist_backward_setup(ctx: Any, inputs: tuple[Any, ...], output: object) -> None:  # noqa: ARG001
+    """Keep all but the distances, which are a function of x and y."""
     grad, x, y, _, *ctx.present = inputs
     ctx.save_for_backward(grad, x, y)
     ctx.set_materialize_grads(False)
@@ -119,7 +129,11 @@ def cdist_backward_backward(
     gx_grad: torch.Tensor | None,  # (..., n, d)
     gy_grad: torch.Tensor | None,  # (..., m, d)
 ) -> Gradients:
-    # The distances are taken for the function of x and y that they are: theirs is in x's and y's.
+    """Second derivatives of distances, in plain torch.
+
+    The distances are taken for the function of x and y that they are: what is theirs is in x's and
+    y's.
+    """
     grad, x, y = ctx.saved_tensors
     dtype = _launch.compute_dtype(x.dtype)
     a = relative(gx_grad if ctx.present[0] else None, gy_grad if ctx.present[1] else None, dtype)
@@ -133,17 +147,20 @@ def cdist_backward_backward(
 
 
 def pdist_backward(ctx: Any, grad: torch.Tensor) -> torch.Tensor:
+    """Differentiate ``sum(grad * distances)`` by the points."""
     x, distances = ctx.saved_tensors
     result: torch.Tensor = call("pdist_backward", grad, x, distances)
     return result
 
 
 def pdist_backward_setup(ctx: Any, inputs: tuple[Any, ...], output: object) -> None:  # noqa: ARG001
+    """Keep all but the distances, which are a function of x."""
     grad, x, _ = inputs
     ctx.save_for_backward(grad, x)
 
 
 def pdist_backward_backward(ctx: Any, gx_grad: torch.Tensor) -> Gradients:
+    """Second derivatives of distances, in plain torch, pair by pair."""
     grad, x = ctx.saved_tensors
     dtype = _launch.compute_dtype(x.dtype)
     i, j = torch.triu_indices(x.shape[-2], x.shape[-2], 1, device=x.device).unbind(0)
@@ -162,6 +179,7 @@ def _pairs(
     y_weights: torch.Tensor | None,
     options: tuple[float, float, str],
 ) -> RieszPairs:
+    """Differentiable terms of the energy, for what no kernel computes."""
     exponent, softening, pairs = options
     return RieszPairs(
         x, y, x_weights, y_weights, exponent=exponent, softening=softening, pairs=pairs
@@ -177,6 +195,7 @@ def _hessian_vector(
     vy: torch.Tensor | None,
     options: tuple[float, float, str],
 ) -> tuple[torch.Tensor, torch.Tensor]:
+    """Hessian times a direction, of which None is a part that is 0."""
     vx = torch.zeros_like(x) if vx is None else vx
     if y is not None and vy is None:
         vy = torch.zeros_like(y)
@@ -190,6 +209,7 @@ def _weight_grads(
     y_weights: torch.Tensor | None,
     is_self: bool,
 ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    """Derivatives by the weights that there are; within x a weight stands in both roles."""
     by_x = roles.x + roles.y if is_self else roles.x
     return (
         None if x_weights is None else by_x.to(x_weights.dtype),
@@ -198,9 +218,11 @@ def _weight_grads(
 
 
 def _scaled(factor: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    """Multiply the gradient of each energy by what comes from above."""
     factor = factor[..., None, None] if factor.dim() else factor  # indexing takes its time
     return (factor * gradient).to(gradient.dtype)
 
 
 def _sum(first: torch.Tensor | None, second: torch.Tensor | None) -> torch.Tensor | None:
+    """Add two gradients of which None is 0."""
     return second if first is None else first if second is None else first + second

@@ -22,7 +22,7 @@ LIBRARY: Any = torch.library.Library("eigenwell", "FRAGMENT")  # type: ignore[no
 _kernels: dict[str, Callable[..., Any]] = {}
 _functions: dict[str, Any] = {}
 _transformable: dict[str, Any] = {}
-_PLAIN = (torch.Tensor, torch.nn.Parameter)
+PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
 def _always() -> bool:
@@ -47,8 +47,7 @@ def call(name: str, *args: Any) -> Any:
     recording = torch.is_grad_enabled() and any(
         isinstance(arg, torch.Tensor) and arg.requires_grad for arg in args
     )
-    # Inside of a dual level there may be a tangent, which `apply` refuses and a kernel would lose.
-    if recording or getattr(forward_ad, "_current_level", 0) >= 0:
+    if recording or tangents():
         # Without `setup_context`, which torch.func needs, `apply` is 20 us faster.
         return _functions[name].apply(*args)
     if _is_plain(args):
@@ -56,12 +55,22 @@ def call(name: str, *args: Any) -> Any:
     return getattr(torch.ops.eigenwell, name)(*args)
 
 
+def tangents() -> bool:
+    """Whether this is a dual level: a tangent in it `apply` refuses, and a kernel would lose it."""
+    return bool(getattr(forward_ad, "_current_level", 0) >= 0)
+
+
+def observed() -> bool:
+    """Whether a transform, a mode or a tracer wants to see what is called."""
+    return bool(_transforming() or _modes() or _traced())
+
+
 def _is_plain(args: tuple[Any, ...]) -> bool:
     """Whether a kernel can take the arguments itself and no mode wants to see the call."""
     if _modes() or _traced():
         return False
     return all(
-        type(arg) in _PLAIN and (arg.is_cpu or arg.is_cuda) and not arg.is_neg()
+        type(arg) in PLAIN and (arg.is_cpu or arg.is_cuda) and not arg.is_neg()
         for arg in args
         if isinstance(arg, torch.Tensor)
     )

@@ -15,11 +15,16 @@ import importlib
 import math
 from collections.abc import Sequence
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from eigenwell import _native
-from eigenwell.errors import BackendUnavailableError
+from eigenwell.errors import ArgumentError, BackendUnavailableError
+
+if TYPE_CHECKING:
+    from eigenwell.pairwise._descend import Options
 
 Pair = tuple[torch.Tensor | None, torch.Tensor | None]
 
@@ -30,6 +35,9 @@ DTYPE_NAMES = {
     torch.bfloat16: "bfloat16",
 }
 
+_MOST_SPECIES_ON_A_GPU = 256  # species_limit in cuda_problem.hpp
+_HUGE = 1 << 22  # bytes from which NumPy advises the system to take huge pages
+
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
     """Element type that energies come in: float64 for float64, else float32."""
@@ -39,6 +47,17 @@ def compute_dtype(dtype: torch.dtype) -> torch.dtype:
 def absent(x: torch.Tensor) -> torch.Tensor:
     """Stand in for an output that was not asked for, ``(..., 0, d)``."""
     return x.new_empty((*x.shape[:-2], 0, x.shape[-1]))
+
+
+def _matrix(x: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    """Return new memory for distances; of much of it on the CPU NumPy asks for huge pages.
+
+    The page faults of fresh small pages would cost as much as the distances.
+    """
+    size = math.prod(shape) * x.element_size()
+    if not x.is_cpu or size < _HUGE:
+        return x.new_empty(shape)
+    return torch.from_numpy(np.empty(size, np.uint8)).view(x.dtype).view(shape)
 
 
 def riesz(
@@ -102,7 +121,7 @@ def riesz_hvp(
 
 def cdist(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Distances ``(..., n, m)``."""
-    out = x.new_empty((*x.shape[:-1], y.shape[-2]))
+    out = _matrix(x, (*x.shape[:-1], y.shape[-2]))
     if out.numel():
         _call("cdist", (x, y), (out,), m=y.shape[-2])
     return out
@@ -128,7 +147,7 @@ def cdist_backward(
 def pdist(x: torch.Tensor) -> torch.Tensor:
     """Distances of the pairs i < j, ``(..., n (n - 1) / 2)``, row by row."""
     n = x.shape[-2]
-    out = x.new_empty((*x.shape[:-2], n * (n - 1) // 2))
+    out = _matrix(x, (*x.shape[:-2], n * (n - 1) // 2))
     if out.numel():
         _call("pdist", (x,), (out,))
     return out
@@ -146,6 +165,61 @@ def pdist_backward(
     else:
         gx.zero_()
     return gx
+
+
+def descend(
+    species: Sequence[torch.Tensor],  # each (n, d), moved in place
+    velocities: Sequence[torch.Tensor],  # each (n, d), changed in place
+    records: Sequence[torch.Tensor],  # each (0 or 1 + steps // record_every, n, d), from 1 on
+    options: Options,
+) -> None:
+    """Run a descent of contiguous tensors on one device."""
+    # A species without points moves nothing, and its address of 0 would stand for something else.
+    places = [i for i, x in enumerate(species) if len(x)]
+    if not places:
+        return
+    native_species = [
+        (
+            species[i].data_ptr(),
+            velocities[i].data_ptr(),
+            records[i][1:].data_ptr() if len(records[i]) > 1 else 0,
+            len(species[i]),
+            options.rates[i],
+        )
+        for i in places
+    ]
+    native_terms = [
+        (places.index(term[0]), places.index(term[1]), *term[2:])
+        for term in options.terms
+        if term[0] in places and term[1] in places
+    ]
+    x = species[places[0]]
+    shape: dict[str, Any] = {"d": x.shape[1], "dtype": DTYPE_NAMES[x.dtype]}
+    loop: dict[str, Any] = {
+        "steps": options.steps,
+        "record_every": options.record_every,
+        "momentum": options.momentum,
+    }
+    if x.is_cpu:
+        threads = torch.get_num_threads()
+        _native.descend(native_species, native_terms, **shape, **loop, threads=threads)
+        return
+    if len(places) > _MOST_SPECIES_ON_A_GPU:
+        raise ArgumentError(
+            f"`x` must be at most {_MOST_SPECIES_ON_A_GPU} species on a GPU, got {len(places)}"
+        )
+    kernels = _cuda_kernels(x.device)
+    with torch.cuda.device(x.device):
+        size = kernels.descend_workspace(native_species, native_terms, **shape)
+        workspace = torch.empty(size, dtype=torch.uint8, device=x.device)
+        kernels.descend(
+            native_species,
+            native_terms,
+            **shape,
+            **loop,
+            workspace=workspace.data_ptr(),
+            stream=torch.cuda.current_stream(x.device).cuda_stream,
+        )
 
 
 def _new(x: torch.Tensor) -> torch.Tensor:
