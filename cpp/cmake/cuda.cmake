@@ -55,7 +55,8 @@ endif()
 
 if(build_cuda)
   # The kernels apart from pybind11, which nvcc is not to see.
-  add_library(eigenwell_cuda STATIC src/pairwise/pairwise.cu)
+  add_library(eigenwell_cuda STATIC src/pairwise/cuda_descent.cu src/pairwise/cuda_launch.cu
+                                    src/pairwise/pairwise.cu)
   target_link_libraries(eigenwell_cuda PRIVATE headers)
   target_compile_options(
     eigenwell_cuda

@@ -306,6 +306,8 @@ int main() {
         }
         agrees<float>(3, 600, 3, kernels);  // several tiles
         agrees<double>(3, 600, 5, kernels);
+        agrees<float>(330, 0, 3, kernels);  // several strips to a group
+        agrees<double>(330, 0, 2, kernels);
         matrices<float>(5, 1100, 3, kernels);
         same_bits();
     }

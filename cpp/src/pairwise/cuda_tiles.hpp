@@ -1,17 +1,18 @@
 // One block's part of a pass for any d: a tile of pairs at a time, coordinates in chunks of K.
 //
-//   distances     r2[i, j] = sum_k (x_ik - y_jk)^2, and for the Hessian dot = sum_k u_k v_k
+//   distances     r2[i, j] = sum_k u_k^2, and for the Hessian dot[i, j] = sum_k u_k v_k
 //   coefficients  a[i, j], b[i, j] from the formula, or grad / distances where those are given
-//   sums          g_ik = sum_j a (x_ik - y_jk); Hessian: sum_j a (v_ik - v_jk) + b dot (x_ik -
-//   y_jk)
+//   sums          g_ik = sum_j a u_k; Hessian: sum_j (a v_k + b dot u_k)
+//
+// with u_k = x_ik - y_jk and v_k = v_ik - v_jk.
 //
 // Layout   256 threads on 64 rows x 64 columns (float64: 32). Thread t has rows t / 16 + 16 p and
 //          columns t % 16 + 16 q of a tile for its distances, and coordinate t % K of rows
 //          t / K + (256 / K) p for its sums. Chunks are stored coordinate by coordinate, so a warp
 //          reads neighbours or broadcasts.
-// Cost     4 d issue slots of arithmetic a pair (2 d for distances, 2 d for sums), shared reads
-// apart. Numerics As in cuda_rows.hpp, with a test at r = 0 everywhere. Sums of a tile in T, over
-// tiles as
+// Cost     4 d issue slots of arithmetic a pair (2 d for distances, 2 d for sums), besides shared
+//          reads.
+// Numerics As in cuda_rows.hpp, with a test at r = 0 everywhere. Sums of a tile in T, over tiles as
 //          Sum<T> in the block's own part of the workspace.
 // Order    Fixed: columns in order, tiles in order; no atomics.
 #ifndef EIGENWELL_SRC_PAIRWISE_CUDA_TILES_HPP

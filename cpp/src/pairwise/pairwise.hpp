@@ -51,18 +51,22 @@ struct Rows {
     bool accumulate = false;  // add to the result instead of writing it
 };
 
-// The gradient of sum_{i<j} r_ij with every pair met once: 1.6 times as fast as by rows, at the
-// cost of d n numbers for each strip of block_rows rows. For small n. stride: n rounded up to
-// block_rows.
+// The gradient of sum_{i<j} r_ij with every pair met once: 1.6 times as fast as by rows. For small
+// n.
+//
+// A strip of block_rows rows adds to the columns from its own on. Strips share a few copies of the
+// columns' sums: the strips of a group add to one, one after the other.
+inline constexpr std::size_t strip_groups = 4;  // at most
+
 template <class T>
 struct Symmetric {
     const T* x = nullptr;  // [d, stride], zeros past n
-    T* rows = nullptr;     // [d, stride]
-    T* columns = nullptr;  // [strips, d, stride]
+    T* columns = nullptr;  // [groups, d, stride], zeros at first
     T* result = nullptr;   // [n, d]
     std::size_t n = 0;
     std::size_t d = 0;
-    std::size_t stride = 0;
+    std::size_t stride = 0;  // n rounded up to block_rows
+    std::size_t groups = 0;
     double softening = 0.0;
     double factor = 1.0;  // of the result
 };
@@ -79,13 +83,6 @@ struct Matrix {
     std::size_t m = 0;
     std::size_t d = 0;
     bool condensed = false;
-
-    // Where row i begins, if it began at column 0.
-    [[nodiscard]] std::ptrdiff_t row(std::size_t i) const noexcept {
-        const auto at = static_cast<std::ptrdiff_t>(i);
-        return condensed ? at * (2 * static_cast<std::ptrdiff_t>(n) - at - 1) / 2 - at - 1
-                         : at * static_cast<std::ptrdiff_t>(m);
-    }
 };
 
 // The native operations on one element type.
@@ -96,8 +93,9 @@ struct RowKernels {
     double (*riesz)(const Rows<T>& rows, std::size_t first, std::size_t last, T* scratch);
     // Rows [first, last) of the Hessian applied to (vx, vy).
     void (*hessian_vector)(const Rows<T>& rows, std::size_t first, std::size_t last, T* scratch);
-    // First every strip, whose part of the energy it returns, then the gradients of every strip.
-    double (*strip)(const Symmetric<T>& symmetric, std::size_t number);
+    // First every group of strips, whose part of the energy it returns, then the gradients of every
+    // strip.
+    double (*strips)(const Symmetric<T>& symmetric, std::size_t group);
     void (*gather_strip)(const Symmetric<T>& symmetric, std::size_t number);
     // Rows [first, last) of the distances. `scratch` has matrix_scratch(d) elements.
     void (*distances)(const Matrix<T>& matrix, std::size_t first, std::size_t last, T* scratch);
@@ -124,11 +122,12 @@ constexpr std::size_t scratch_elements(std::size_t d) noexcept {
     return d <= 3 ? 0 : d * 32 * (sizeof(T) == sizeof(float) ? 5 : 4);
 }
 
-// Columns of a matrix that are worked on together, a multiple of all widths.
-constexpr std::size_t matrix_tile(std::size_t d) noexcept {
+// Columns of a matrix that are worked on together, a multiple of all widths. Static, because
+// kernels call it: kernels.hpp says why nothing that they call may be shared.
+static constexpr std::size_t matrix_tile(std::size_t d) noexcept {
     return d <= 8 ? 1024 : (d <= 128 ? 8192 / d / 16 * 16 : 64);
 }
-constexpr std::size_t matrix_scratch(std::size_t d) noexcept {
+static constexpr std::size_t matrix_scratch(std::size_t d) noexcept {
     return matrix_tile(d) * (2 * d + 1);
 }
 

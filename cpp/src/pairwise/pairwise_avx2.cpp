@@ -5,6 +5,8 @@
 // Compiled with -ffp-contract=off: the fusing is written out, never the compiler's.
 #include <immintrin.h>
 
+#include <cstdint>
+
 #include "kernels.hpp"
 
 namespace eigenwell::pairwise {

@@ -5,6 +5,8 @@
 #include <emmintrin.h>
 #endif
 
+#include <cstdint>
+
 #include "kernels.hpp"
 
 namespace eigenwell::pairwise {
