@@ -1,6 +1,6 @@
 """The CUDA extension builds where there is an nvcc, and loads without a GPU.
 
-Nothing here runs a kernel: cpp/tests/test_pairwise_cuda_body.cpp checks their bodies on the CPU.
+Nothing here runs a kernel: cpp/tests/test_pairwise_cuda_*.cpp check their bodies on the CPU.
 """
 
 from __future__ import annotations

@@ -44,6 +44,9 @@ cudaError_t add_term(const Descent& descent, const Term& term, const Queue& queu
                      double* const* gradients) {  // [species_count] of [n, d]
     const Species& a = descent.species[term.first];
     const Species& b = descent.species[term.second];
+    if (a.n == 0 || b.n == 0) {
+        return cudaSuccess;  // and an empty species' null address would read as "y is x"
+    }
     const bool self = term.first == term.second;
     const Riesz problem{a.x,           self ? nullptr : b.x, nullptr,   nullptr,
                         term.exponent, term.softening,       term.pairs};
