@@ -15,19 +15,23 @@ from eigenwell.cli.evaluate import Evaluate
 from eigenwell.cli.export import Export
 from eigenwell.cli.info import Info
 from eigenwell.cli.inspect import Inspect
+from eigenwell.cli.particles import Particles
 from eigenwell.cli.walk import Walk
 from eigenwell.errors import ArgumentError
 
-#: The verbs in the order of the help.
-VERBS: dict[str, type[Options]] = {
+#: The verbs in the order of the help; those with subcommands are the union of these.
+VERBS: dict[str, Any] = {
     "walk": Walk,
     "eval": Evaluate,
     "inspect": Inspect,
     "export": Export,
+    "particles": Particles,
     "bench": Bench,
     "info": Info,
 }
 
+# Of the verbs that are no class with a docstring of its own.
+_SUMMARIES = {"particles": "Run the article's systems of particles and look at them."}
 _DESCRIPTION = "Small learning systems whose geometry can be looked at."
 # Borders and rules of tyro's boxes, which are of ASCII where stdout cannot take better ones.
 _RULE = re.compile("[\u2500-\u257f+-]{4,}")
@@ -46,7 +50,10 @@ def parse(arguments: list[str]) -> Options:
         arguments = ["--help"]
     elif not arguments[0].startswith("-") and arguments[0] not in VERBS:
         raise ArgumentError(f"unknown verb `{arguments[0]}`: expected one of {known}")
-    choices = tuple(Annotated[verb, tyro.conf.subcommand(name)] for name, verb in VERBS.items())
+    choices = tuple(
+        Annotated[verb, tyro.conf.subcommand(name, description=_SUMMARIES.get(name))]
+        for name, verb in VERBS.items()
+    )
     verbs: Any = Union[choices]  # noqa: UP007 - built at run time
     captured = io.StringIO()
     try:

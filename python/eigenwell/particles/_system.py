@@ -10,6 +10,9 @@ from eigenwell import _checks
 from eigenwell.errors import ArgumentError, FormatError
 from eigenwell.pairwise import PAIRS, Term
 
+# Into a frozen dataclass, while it is made.
+_set = object.__setattr__
+
 #: Distributions a species can start from; the standard deviation or half-width is its `spread`.
 INITIALS = ("normal", "uniform")
 
@@ -37,9 +40,10 @@ class Species:
         where = f"Species({self.name!r})"
         if not (isinstance(self.name, str) and self.name.isidentifier()):
             raise ArgumentError(f"`name` of a species must be a word, got {self.name!r}")
-        _checks.integer(self.count, f"{where}.count", low=1, high=2**31 - 1)
-        _checks.positive(self.learning_rate, f"{where}.learning_rate")
-        _checks.positive(self.spread, f"{where}.spread")
+        # As Python's own numbers: a store writes them as JSON.
+        _set(self, "count", _checks.integer(self.count, f"{where}.count", low=1, high=2**31 - 1))
+        _set(self, "learning_rate", _checks.positive(self.learning_rate, f"{where}.learning_rate"))
+        _set(self, "spread", _checks.positive(self.spread, f"{where}.spread"))
         if self.initial not in INITIALS:
             raise ArgumentError(
                 f"`{where}.initial` must be one of {', '.join(INITIALS)}, got {self.initial!r}"
@@ -67,8 +71,8 @@ class Interaction:
 
     def __post_init__(self) -> None:
         where = f"Interaction({self.first!r}, {self.second!r})"
-        _checks.nonzero(self.exponent, f"{where}.exponent")
-        _checks.finite(self.weight, f"{where}.weight")
+        _set(self, "exponent", _checks.nonzero(self.exponent, f"{where}.exponent"))
+        _set(self, "weight", _checks.finite(self.weight, f"{where}.weight"))
         if self.pairs not in PAIRS:
             raise ArgumentError(
                 f"`{where}.pairs` must be one of {', '.join(PAIRS)}, got {self.pairs!r}"
@@ -90,9 +94,9 @@ class System:
     dimension: int = 3
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "species", tuple(self.species))
-        object.__setattr__(self, "interactions", tuple(self.interactions))
-        _checks.integer(self.dimension, "dimension", low=1, high=2**16)
+        _set(self, "species", tuple(self.species))
+        _set(self, "interactions", tuple(self.interactions))
+        _set(self, "dimension", _checks.integer(self.dimension, "dimension", low=1, high=2**16))
         if not self.species:
             raise ArgumentError("`species` of a system must have at least one")
         names = self.names

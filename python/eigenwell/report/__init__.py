@@ -6,8 +6,30 @@ draw are extras and are imported by the call that needs them.
 
 from __future__ import annotations
 
+from eigenwell.report._findings_figures import draw_polymer_findings, draw_sphere_findings
+from eigenwell.report._findings_page import findings_page
+from eigenwell.report._findings_pictures import Portrait, draw_portraits
 from eigenwell.report._gif import GifRecorder
+from eigenwell.report._particle_movie import check_particle_pictures, write_particle_movie
+from eigenwell.report._particle_sheet import write_particle_sheet
+from eigenwell.report._particle_viewer import write_particle_viewer
 from eigenwell.report._scaling import draw_scaling
 from eigenwell.report._tables import Alignment, Table, printable, show_table
 
-__all__ = ["Alignment", "GifRecorder", "Table", "draw_scaling", "printable", "show_table"]
+__all__ = [
+    "Alignment",
+    "GifRecorder",
+    "Portrait",
+    "Table",
+    "check_particle_pictures",
+    "draw_polymer_findings",
+    "draw_portraits",
+    "draw_scaling",
+    "draw_sphere_findings",
+    "findings_page",
+    "printable",
+    "show_table",
+    "write_particle_movie",
+    "write_particle_sheet",
+    "write_particle_viewer",
+]
