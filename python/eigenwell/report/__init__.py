@@ -9,6 +9,7 @@ from __future__ import annotations
 from eigenwell.report._findings_figures import draw_polymer_findings, draw_sphere_findings
 from eigenwell.report._findings_page import findings_page
 from eigenwell.report._findings_pictures import Portrait, draw_portraits
+from eigenwell.report._functions import Curve, Span, draw_curves, draw_spans
 from eigenwell.report._gif import GifRecorder
 from eigenwell.report._particle_movie import check_particle_pictures, write_particle_movie
 from eigenwell.report._particle_sheet import write_particle_sheet
@@ -18,13 +19,17 @@ from eigenwell.report._tables import Alignment, Table, printable, show_table
 
 __all__ = [
     "Alignment",
+    "Curve",
     "GifRecorder",
     "Portrait",
+    "Span",
     "Table",
     "check_particle_pictures",
+    "draw_curves",
     "draw_polymer_findings",
     "draw_portraits",
     "draw_scaling",
+    "draw_spans",
     "draw_sphere_findings",
     "findings_page",
     "printable",
