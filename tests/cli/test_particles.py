@@ -146,7 +146,7 @@ def test_a_folder_that_holds_a_run(here: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("", "expected one of {sphere, polymer}"),
+        ("", "expected one of {sphere, polymer, findings}"),
         ("sphere", "missing"),
         ("sphere -o out --points 0", "`Species('points').count` must be between 1"),
         ("sphere -o out --points -5", "`Species('points').count` must be between 1"),

@@ -166,6 +166,8 @@ def test_a_missing_package_names_its_extra(monkeypatch, tmp_path, package, optio
 
 
 def test_ctrl_c_gets_through_the_native_loop() -> None:
+    # Where a shell starts its jobs in the background they ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     try:
@@ -173,6 +175,7 @@ def test_ctrl_c_gets_through_the_native_loop() -> None:
             simulate(particles.sphere(500), steps=10**9, record_every=10**9)
     finally:
         timer.cancel()
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,7 @@ POINTS = {1: 201, 2: 21}  # of an axis, to fit
 HELD_OUT_POINTS = {1: 4001, 2: 201}  # of an axis, to measure the error
 LEARNING_RATE = 0.03
 COLDEST = 0.01  # times the first temperature
-# Pieces that begin too flat are covered by the first few that turn steep, and die: with factors of
-# 1 and 8 three and eleven of twelve are left on a sine (measured).
+# Pieces that begin too flat are covered by the first few that turn steep, and die.
 STEEPER = 8.0
 DAMPED_OUT = 1e8  # a start whose damping has come this far has arrived
 
