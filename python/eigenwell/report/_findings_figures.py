@@ -72,27 +72,21 @@ def draw_sphere_findings(results: Sequence[Result], path: str | os.PathLike[str]
         (1, "gap", "gap / η"),
         (2, "outer", "edge / (πηN/8)"),
         (3, "radius", "radius / (ηN/3)"),
-        (4, "radius", "radius / (ηN·chord/4)"),
-        (5, "radius", ""),
+        (4, "radius", ""),
+        (5, "radius", "radius / (ηN chord/4)"),
         (6, "radius", ""),
     ):
         interval = data.interval("sphere-1000" if d == 3 else f"dimension-{d}", quantity)
         _whisker(shapes, d, interval.mean, interval.high - interval.mean, _BLUE)
-        if law:
-            shapes.annotate(
-                law,
-                (d, interval.mean),
-                xytext=(4, 9 if d != 2 else -14),
-                textcoords="offset points",
-                fontsize="x-small",
-            )
+        place = {"xytext": (0, 9 if d != 3 else -16), "textcoords": "offset points"}
+        shapes.annotate(law, (d, interval.mean), ha="center", fontsize="small", **place)
     shapes.axhline(1, color=_GREY, linewidth=1)
     shapes.set(
         xlabel="dimension",
         ylabel="measured / predicted",
         title="Size in every dimension, N = 1,000",
-        ylim=(0.99, 1.01),
-        xlim=(0.5, 7.5),
+        ylim=(0.993, 1.003),
+        xlim=(0.5, 6.5),
     )
     _save(figure, path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,15 +21,15 @@ class Check:
         quantity: Its name among the measurements.
         experiment: Where it was measured.
         expects: The expectation in words.
-        low: Least mean that agrees with it.
+        low: Least mean that agrees with it; any by default.
         high: Largest.
     """
 
     quantity: str
     experiment: str
     expects: str
-    low: float
-    high: float
+    low: float = -math.inf
+    high: float = math.inf
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from eigenwell.particles import observe, theory
 from eigenwell.particles._presets import sphere
 from eigenwell.particles._simulate import simulate
 from eigenwell.particles.findings._study import Experiment, Measured
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 _RATE = 1e-3
 _STEPS = 2000
@@ -21,7 +22,13 @@ _DRIFT_STEPS = 1000
 
 
 def measure(
-    seed: int, *, n: int, dimension: int = 3, steps: int = _STEPS, initial: str = "normal"
+    seed: int,
+    *,
+    n: int,
+    dimension: int = 3,
+    steps: int = _STEPS,
+    initial: str = "normal",
+    dtype: str = "float32",
 ) -> Measured:
     """Run the article's first system until it flickers; lengths in units of the theory's radius."""
     system = sphere(n, _RATE, dimension, initial=initial)
@@ -30,12 +37,19 @@ def measure(
     interior, step = [], 0
     for look in looks:
         run = simulate(
-            system, steps=look - step, record_every=look - step, seed=seed, initial=state
+            system,
+            steps=look - step,
+            record_every=look - step,
+            seed=seed,
+            initial=state,
+            dtype=dtype,
         )
         state, step = run.last, look
         interior.append(float(observe.interior(state["points"]).mean()))
-    run = simulate(system, steps=2, seed=seed, initial=state)
-    later = simulate(system, steps=_DRIFT_STEPS, record_every=_DRIFT_STEPS, initial=state)
+    run = simulate(system, steps=2, seed=seed, initial=state, dtype=dtype)
+    later = simulate(
+        system, steps=_DRIFT_STEPS, record_every=_DRIFT_STEPS, initial=state, dtype=dtype
+    )
     drift = observe.drift(later.steps, later.positions["points"])
     values = _flicker(run.positions["points"], n, dimension)
     return values | {
@@ -84,10 +98,8 @@ def _flicker(states: npt.NDArray[np.floating], n: int, dimension: int) -> Measur
         values["gap"] = spacing.mean / _RATE
         values["variation"] = spacing.variation
     elif dimension == 2:
-        # Up to the outermost point: the density is infinite at the edge, which moves with N.
-        edge = float(np.linalg.norm(cycle - cycle.mean(axis=0), axis=1).max())
         values["law"] = observe.radial_profile(
-            cycle, lambda r: theory.radial_cdf(r, edge, 2)
+            cycle, lambda r: theory.radial_cdf(r, radius, 2)
         ).distance
         values["bonds"] = observe.bond_order(cycle)
     elif dimension == 3:
@@ -122,13 +134,20 @@ def experiments() -> list[Experiment]:
             partial(measure, n=1000, steps=10_000, initial="uniform"),
         )
     )
+    runs.append(
+        Experiment(
+            "dimension-1",
+            "1,000 points on a line, float64, 5,000 steps",
+            partial(measure, n=1000, dimension=1, steps=5000, dtype="float64"),
+        )
+    )
     runs += [
         Experiment(
             f"dimension-{d}",
-            f"1,000 points in {d} dimension{'s' if d > 1 else ''}, 5,000 steps",
+            f"1,000 points in {d} dimensions, 5,000 steps",
             partial(measure, n=1000, dimension=d, steps=5000),
         )
-        for d in (1, 2, 4, 5, 6)
+        for d in (2, 4, 5, 6)
     ]
     runs += [
         Experiment(
