@@ -1,7 +1,7 @@
 """The shortest correct code for each native operation: the oracle of the tests and benchmarks.
 
-Plain NumPy in float64, written for reading, not for speed. A native result that disagrees with
-this package is wrong.
+Plain NumPy in float64 (torch for the article's loops), written for reading, not for speed. A native
+result that disagrees with this package is wrong.
 """
 
 from eigenwell.reference._dc import dc, pack_indices, unpack_indices
@@ -11,8 +11,10 @@ from eigenwell.reference._pairwise import (
     riesz_gradient,
     riesz_hessian_vector_product,
 )
+from eigenwell.reference._particles import article_descent
 
 __all__ = [
+    "article_descent",
     "dc",
     "distances",
     "pack_indices",
