@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import tyro
 
+from eigenwell._checks import require
 from eigenwell._files import write_atomic
 from eigenwell._native import __version__
 from eigenwell.cli import _status
@@ -52,6 +53,11 @@ class Findings(Options):
 
         every = (*findings.sphere_experiments(), *findings.polymer_experiments())
         chosen = self._chosen(every)
+        require("joblib", extra="particles")
+        require("scipy", extra="particles")
+        if len(chosen) == len(every):  # all that the page needs, before the study takes its time
+            require("matplotlib", extra="report")
+            require("torch", extra="learn")
         store = findings.Store(self.output / "particles.jsonl")
         began = time.perf_counter()
 

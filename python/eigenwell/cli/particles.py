@@ -96,7 +96,7 @@ class Sphere(ParticleRun):
 
 @dataclass(frozen=True, kw_only=True)
 class Polymer(ParticleRun):
-    """Electrons, protons and neutrons: the neutrons end in a helical chain."""
+    """Electrons, protons and neutrons: the neutrons end in a chain, in their indices' order."""
 
     points: int = 500
     """Number of points of each species."""
