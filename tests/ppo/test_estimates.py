@@ -72,7 +72,7 @@ def test_advantages_are_normalised() -> None:
     assert float(values.std()) == pytest.approx(1, abs=EXACT)
 
 
-@pytest.mark.parametrize("environment", ["Target-v0", "Discrete-v0"])
+@pytest.mark.parametrize("environment", ["ppo/Target-v0", "ppo/Discrete-v0"])
 def test_densities_are_those_of_torch_distributions(environment) -> None:
     space = Environments(environment, 1, 0)
     networks = ActorCritic(PPOConfig(environment, initial_log_std=-0.4), space.size, space.actions)
@@ -137,7 +137,7 @@ def rollout(environment, **changes):
 
 
 def test_every_step_is_one_of_an_episode() -> None:
-    steps, environments, collector = rollout("Truncates-v0")
+    steps, environments, collector = rollout("ppo/Truncates-v0")
     # The observation after an end is the first of the next episode, which the next action acts on.
     assert steps.x[:, 0, 0].tolist() == [0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2]
     assert np.flatnonzero(steps.done[:, 0]).tolist() == [3, 7]
@@ -149,7 +149,7 @@ def test_every_step_is_one_of_an_episode() -> None:
 
 
 def test_actions_reach_the_environment_in_its_own_units() -> None:
-    steps, environments, _ = rollout("Truncates-v0")
+    steps, environments, _ = rollout("ppo/Truncates-v0")
     taken = np.stack([e.unwrapped.actions for e in environments._vector.envs], axis=1)
     np.testing.assert_allclose(taken, 1 + 3 * np.clip(steps.actions, -1, 1), atol=1e-6)
     assert np.abs(steps.actions).max() > 1  # a density's argument is not clipped
@@ -157,7 +157,7 @@ def test_actions_reach_the_environment_in_its_own_units() -> None:
 
 
 def test_a_termination_ends_the_return() -> None:
-    steps, environments, _ = rollout("Terminates-v0")
+    steps, environments, _ = rollout("ppo/Terminates-v0")
     environments.close()
     true_value = {False: lambda x: 4 - x[:, 0], True: lambda x: 4 - x[:, 0] + 1}
     advantages, returns = steps.advantages(true_value[False], gamma=1, gae_lambda=0.9)
@@ -168,7 +168,7 @@ def test_a_termination_ends_the_return() -> None:
 
 
 def test_a_truncation_is_bootstrapped_from_the_final_observation() -> None:
-    steps, environments, _ = rollout("Truncates-v0")
+    steps, environments, _ = rollout("ppo/Truncates-v0")
     environments.close()
 
     def value(x):  # of reward 1 for ever at gamma 1/2, and a final observation worth 10
@@ -178,7 +178,7 @@ def test_a_truncation_is_bootstrapped_from_the_final_observation() -> None:
     np.testing.assert_allclose(advantages, np.where(steps.done, 1 + 5 - 2, 0), atol=EXACT)
 
 
-@pytest.mark.parametrize("environment", ["Target-v0", "Discrete-v0"])
+@pytest.mark.parametrize("environment", ["ppo/Target-v0", "ppo/Discrete-v0"])
 @pytest.mark.parametrize("actor", ["dc", "mlp"])
 def test_the_numpy_actor_is_the_torch_one(environment, actor) -> None:
     run = _Run(PPOConfig(environment, actor=actor, hidden=(8, 5)), None)
@@ -196,8 +196,8 @@ def test_the_numpy_actor_is_the_torch_one(environment, actor) -> None:
 
 @pytest.mark.parametrize(("target", "epochs"), [(None, 10), (1e-9, 1)])
 def test_an_update_ends_with_the_epoch_that_moved_too_far(target, epochs) -> None:
-    space = Environments("Target-v0", 1, 0)
-    config = PPOConfig("Target-v0", target_kl=target, minibatch=64)
+    space = Environments("ppo/Target-v0", 1, 0)
+    config = PPOConfig("ppo/Target-v0", target_kl=target, minibatch=64)
     rng = np.random.default_rng(0)
     x, actions = rng.standard_normal((2, 256, 1)).astype(np.float32)
     losses = Learner(config, space.size, space.actions).update(

@@ -22,7 +22,7 @@ from eigenwell.ppo._train import _Run
 UPDATES, STEPS = 6, 32
 
 
-def config(environment="Target-v0", **changes):
+def config(environment="ppo/Target-v0", **changes):
     settings = {
         "total_steps": UPDATES * STEPS,
         "environments": 2,
@@ -65,7 +65,7 @@ def assert_same(a, b) -> None:
 
 
 @pytest.mark.parametrize("killed", [1, 3, 4])
-@pytest.mark.parametrize("environment", ["Target-v0", "Discrete-v0"])
+@pytest.mark.parametrize("environment", ["ppo/Target-v0", "ppo/Discrete-v0"])
 def test_a_resumed_run_is_the_run_that_was_not_killed(tmp_path, environment, killed) -> None:
     whole = train(config(environment), output=tmp_path / "whole")
     with pytest.raises(KilledError):
@@ -155,10 +155,22 @@ def test_the_best_policy_comes_back_from_its_file(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
-        ("Hollow-v0", r"`Hollow-v0` returned an observation that is not finite, at .* step 17 or"),
-        ("Unpaid-v0", r"`Unpaid-v0` returned a reward that is not finite, at .* step 17 or"),
-        ("Broken-v0", r"`Broken-v0` raised ZeroDivisionError in step\(\), at .* step 17 or .*miss"),
-        ("Closed-v0", r"`Closed-v0` raised ZeroDivisionError in reset\(\), at .* step 1 or .*miss"),
+        (
+            "ppo/Hollow-v0",
+            r"`ppo/Hollow-v0` returned an observation that is not finite, at .* step 17 or",
+        ),
+        (
+            "ppo/Unpaid-v0",
+            r"`ppo/Unpaid-v0` returned a reward that is not finite, at .* step 17 or",
+        ),
+        (
+            "ppo/Broken-v0",
+            r"`ppo/Broken-v0` raised ZeroDivisionError in step\(\), at .* step 17 or .*miss",
+        ),
+        (
+            "ppo/Closed-v0",
+            r"`ppo/Closed-v0` raised ZeroDivisionError in reset\(\), at .* step 1 or .*miss",
+        ),
     ],
 )
 def test_a_defect_of_the_environment_ends_the_run_and_keeps_the_checkpoint(
@@ -189,10 +201,13 @@ def test_a_loss_that_diverges_is_named() -> None:
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
-        ("Dict-v0", r"observations in a Box of shape \(n,\), got Dict"),
-        ("Picture-v0", r"observations in a Box of shape \(n,\), got a Box of shape \(8, 8, 3\)"),
-        ("Many-v0", r"Discrete actions or a bounded Box of floats .*, got MultiDiscrete"),
-        ("Unbounded-v0", r"Discrete actions or a bounded Box of floats .*, got Box\(-inf"),
+        ("ppo/Dict-v0", r"observations in a Box of shape \(n,\), got Dict"),
+        (
+            "ppo/Picture-v0",
+            r"observations in a Box of shape \(n,\), got a Box of shape \(8, 8, 3\)",
+        ),
+        ("ppo/Many-v0", r"Discrete actions or a bounded Box of floats .*, got MultiDiscrete"),
+        ("ppo/Unbounded-v0", r"Discrete actions or a bounded Box of floats .*, got Box\(-inf"),
         ("CartPol-v1", r"`CartPol-v1` cannot be created: .*Did you mean: `CartPole`"),
     ],
 )

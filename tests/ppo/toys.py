@@ -88,4 +88,4 @@ for name, entry, options in (
     ("Many", Chain, {"action": S.MultiDiscrete([2, 3])}),
     ("Unbounded", Chain, {"action": S.Box(-np.inf, np.inf, (1,), np.float32)}),
 ):
-    gym.register(f"{name}-v0", entry, kwargs=options, disable_env_checker=True)
+    gym.register(f"ppo/{name}-v0", entry, kwargs=options, disable_env_checker=True)

@@ -56,7 +56,6 @@ class Findings(Options):
         require("joblib", extra="particles")
         require("scipy", extra="particles")
         if len(chosen) == len(every):  # all that the page needs, before the study takes its time
-            require("matplotlib", extra="report")
             require("torch", extra="learn")
         store = findings.Store(self.output / "particles.jsonl")
         began = time.perf_counter()
