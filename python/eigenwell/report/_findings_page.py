@@ -24,7 +24,8 @@ _VERDICTS = {"holds": "**holds**", "fails": "**fails**", "undecided": "is undeci
 _RULE = (
     "A claim holds if the 95 % confidence interval of the mean over seeds (Student's t) lies in "
     "the expected band for all of its numbers, fails if one lies outside, and is undecided "
-    "otherwise. The bands were set before the study was run."
+    "otherwise. The bands were set before the study was run, after trial runs of a seed or two; a "
+    "claim of the disc was then split in two, and the run on the line went from float32 to float64."
 )
 
 

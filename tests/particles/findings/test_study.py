@@ -91,6 +91,14 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         run_study([experiment()], Store(tmp_path / "file" / "results.jsonl"), seeds=1)
 
 
+@pytest.mark.parametrize("option", ["seeds", "jobs"])
+@pytest.mark.parametrize("value", [0, -1])
+def test_nothing_to_run_is_a_mistake(tmp_path: Path, option: str, value: int) -> None:
+    with pytest.raises(ArgumentError, match=f"`{option}` must be between 1"):
+        run_study([experiment()], Store(tmp_path / "results.jsonl"), **{option: value})
+    assert not calls
+
+
 def test_the_interval_is_students() -> None:
     interval = Interval.of([1.0, 2.0, 3.0])
     assert interval.mean == 2.0

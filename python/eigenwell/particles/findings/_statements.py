@@ -78,7 +78,7 @@ def _sphere() -> tuple[Claim, ...]:
             ),
             "For a continuous shell the potential inside is flat and a point could rest anywhere. "
             "Real points repel their own image in the shell and leave at a rate of 3/(2N) a step: "
-            "after some N steps nothing is inside. The article saw them on the way out.",
+            "after some N steps nothing is inside. The article may have seen them on the way out.",
         ),
         Claim(
             "on-the-way-out",
@@ -155,8 +155,8 @@ def _other_dimensions() -> tuple[Claim, ...]:
             "ours",
             (Check("law", "dimension-2", "Kolmogorov-Smirnov distance below 0.05", high=0.05),),
             "The law is that of infinitely many points, and its density is infinite at the edge. "
-            "A thousand points put some N^(-1/3), a tenth, of themselves on one outermost ring, at "
-            "R (1 - 0.5 N^(-2/3)), and that step is the distance measured.",
+            "The outermost of finitely many points lie at about R (1 - 0.5 N^(-2/3)), beyond which "
+            "the law still has N^(-1/3), a tenth, and that is the distance measured.",
         ),
         Claim(
             "shells",

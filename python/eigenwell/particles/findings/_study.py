@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from eigenwell import _checks
 from eigenwell._checks import require
 from eigenwell.errors import ArgumentError, FormatError
 
@@ -137,15 +138,18 @@ def run_study(
     Args:
         experiments: What to run.
         store: Where results are and go.
-        seeds: Each experiment runs with the seeds 0 to this one, excluded.
-        jobs: Processes; each computes on one thread. Through joblib: inside of
+        seeds: Each experiment runs with the seeds 0 to this one, excluded; at least 1.
+        jobs: Processes, at least 1; each computes on one thread. Through joblib: inside of
             ``joblib.parallel_config(backend="dask")`` the runs go to a cluster.
         progress: Called after each run with the number of runs done, of all, and its result.
 
     Raises:
         BackendUnavailableError: joblib is not installed.
+        ArgumentError: `seeds` or `jobs` is below 1.
         EigenwellError: The store cannot be read or written.
     """
+    seeds = _checks.integer(seeds, "seeds", low=1, high=10**6)
+    jobs = _checks.integer(jobs, "jobs", low=1, high=10**4)
     wanted = {
         (experiment.name, seed): experiment
         for experiment in experiments
