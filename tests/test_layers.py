@@ -20,8 +20,8 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("P1", ("_cuda", "_native")),
     ("P1", ("backend",)),
     ("P2", ("reference",)),
-    ("P3", ("dc", "evaluation", "pairwise")),
-    ("P4", ("particles", "ppo")),
+    ("P3", ("dc", "evaluation", "pairwise", "studies")),
+    ("P4", ("integrations", "particles", "ppo")),
     ("P5", ("report",)),
     ("P6", ("benchmarks",)),
     ("P6", ("benchmarks",)),
@@ -42,9 +42,16 @@ ALWAYS_THERE = sys.stdlib_module_names | {"eigenwell", "numpy"}
 WHOLE_EXTRAS = ("cli", "__main__")
 
 
-def _is_torch_operators(module: str) -> bool:
-    """Whether it is in ``eigenwell.<family>.torch``, which is nothing without torch."""
-    return module.split(".")[2:3] == ["torch"]
+# What they may import at once: Stable-Baselines3 brings torch and Gymnasium.
+NEEDS_SB3 = frozenset({"gymnasium", "stable_baselines3", "torch"})
+
+
+def _needs(module: str) -> frozenset[str]:
+    """What ``<family>.torch`` and ``integrations.sb3`` are nothing without, and import at once."""
+    parts = module.split(".")
+    if parts[1:3] == ["integrations", "sb3"]:
+        return NEEDS_SB3
+    return frozenset({"torch"}) if parts[2:3] == ["torch"] else frozenset()
 
 
 FILES = module_files(PACKAGE)
@@ -137,7 +144,7 @@ def test_extras_are_imported_by_the_call_that_needs_them() -> None:
         and not entry.lazy
         and not entry.for_types
         and _member(entry.importer) not in WHOLE_EXTRAS
-        and not (_is_torch_operators(entry.importer) and entry.imported.startswith("torch"))
+        and entry.imported.split(".")[0] not in _needs(entry.importer)
     ]
     assert not offenders, _sites(offenders)
 
@@ -146,8 +153,8 @@ def test_torch_operators_are_imported_by_the_call_that_gets_a_tensor() -> None:
     offenders = [
         entry
         for entry in INTERNAL
-        if _is_torch_operators(entry.imported)
-        and not _is_torch_operators(entry.importer)
+        if _needs(entry.imported)
+        and not _needs(entry.importer)
         and not entry.lazy
         and not entry.for_types
     ]

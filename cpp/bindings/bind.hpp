@@ -12,6 +12,7 @@ namespace eigenwell::bind {
 namespace py = pybind11;
 
 void backend(py::module_& m);
+void bitwise(py::module_& m);
 void dc(py::module_& m);
 void pairwise_operations(py::module_& m);
 

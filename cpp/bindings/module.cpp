@@ -6,6 +6,7 @@ PYBIND11_MODULE(_native, m) {
     m.doc() = "Native kernels of eigenwell. Private: use the modules of the package.";
     m.attr("__version__") = EIGENWELL_VERSION;
     eigenwell::bind::backend(m);
+    eigenwell::bind::bitwise(m);
     eigenwell::bind::dc(m);
     eigenwell::bind::pairwise_operations(m);
 }

@@ -16,6 +16,7 @@ __all__ = [
     "FormatError",
     "SelfTestError",
     "ShapeError",
+    "TrainingError",
 ]
 
 
@@ -45,6 +46,10 @@ class FormatError(EigenwellError, ValueError):
 
 class SelfTestError(EigenwellError, RuntimeError):
     """A policy does not reproduce the outputs that it carries as test vectors."""
+
+
+class TrainingError(EigenwellError, RuntimeError):
+    """An environment failed in training, or the numbers diverged; the last checkpoint is there."""
 
 
 class BackendUnavailableError(EigenwellError, ImportError):

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("hop", "unknown verb `hop`: expected one of walk, eval, inspect, export"),
+        ("hop", "unknown verb `hop`: expected one of walk, train, eval, distil"),
         ("--hop", "unrecognized options: --hop (see eigenwell --help)"),
         ("walk --hop", "unrecognized options: --hop (see eigenwell walk --help)"),
         ("walk a b", "unrecognized options: b"),

@@ -143,14 +143,14 @@ def test_every_step_is_one_of_an_episode() -> None:
     assert np.flatnonzero(steps.done[:, 0]).tolist() == [3, 7]
     assert steps.final_x.ravel().tolist() == [toys.LENGTH] * 4
     assert list(collector.recent) == [(4.0, 4.0)] * 4
-    for environment in environments._vector.envs:
+    for environment in environments._running._vector.envs:
         assert len(environment.unwrapped.actions) == 10
     environments.close()
 
 
 def test_actions_reach_the_environment_in_its_own_units() -> None:
     steps, environments, _ = rollout("ppo/Truncates-v0")
-    taken = np.stack([e.unwrapped.actions for e in environments._vector.envs], axis=1)
+    taken = np.stack([e.unwrapped.actions for e in environments._running._vector.envs], axis=1)
     np.testing.assert_allclose(taken, 1 + 3 * np.clip(steps.actions, -1, 1), atol=1e-6)
     assert np.abs(steps.actions).max() > 1  # a density's argument is not clipped
     environments.close()

@@ -15,8 +15,8 @@ import torch
 from tests.helpers.repository import ROOT
 from tests.ppo import toys  # noqa: F401  (registers the environments)
 
-from eigenwell.errors import ArgumentError, EigenwellError, FormatError, ShapeError
-from eigenwell.ppo import PRESETS, PPOConfig, TrainedPolicy, TrainingError, _train, train
+from eigenwell.errors import ArgumentError, EigenwellError, FormatError, ShapeError, TrainingError
+from eigenwell.ppo import PRESETS, PPOConfig, TrainedPolicy, _score, train
 from eigenwell.ppo._train import _Run
 
 UPDATES, STEPS = 6, 32
@@ -122,7 +122,7 @@ def test_the_best_policy_is_not_the_last_one(monkeypatch) -> None:
         scored.append(policy)
         return SimpleNamespace(returns=np.array([1.0, 3.0, 2.0])[len(scored) - 1])
 
-    monkeypatch.setattr(_train, "evaluate", evaluate)
+    monkeypatch.setattr(_score, "evaluate", evaluate)
     result = train(config())
     assert (result.best_score, result.best_policy) == (3.0, scored[1])
     assert result.policy is scored[2]
@@ -132,7 +132,7 @@ def test_an_environment_that_fails_while_it_is_scored(tmp_path, monkeypatch) -> 
     def evaluate(*_, **__):
         raise ZeroDivisionError("the ground is missing")
 
-    monkeypatch.setattr(_train, "evaluate", evaluate)
+    monkeypatch.setattr(_score, "evaluate", evaluate)
     with pytest.raises(TrainingError, match=r"raised ZeroDivisionError while .* step 64 was scor"):
         train(config(), output=tmp_path)
 
@@ -149,7 +149,7 @@ def test_the_best_policy_comes_back_from_its_file(tmp_path) -> None:
         loaded(np.zeros(2))
     about = json.loads((tmp_path / "config.json").read_text())
     assert about["config"]["actor"] == "mlp"
-    assert set(about["versions"]) == {"python", "eigenwell", "gymnasium", "numpy", "torch"}
+    assert set(about["versions"]) >= {"python", "eigenwell", "gymnasium", "numpy", "torch"}
 
 
 @pytest.mark.parametrize(

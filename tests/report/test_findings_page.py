@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from eigenwell.particles.findings import Check, Claim, Experiment, Measured, Result
 from eigenwell.report import draw_polymer_findings, draw_sphere_findings, findings_page
+from eigenwell.studies import Check, Claim, Experiment, Measured, Result
 
 
 def _nothing(seed: int) -> Measured:
@@ -26,7 +26,14 @@ RESULTS = [Result("run", s, {}, {"x": v}, 1.0) for s, v in enumerate((0.99, 1.0,
 
 def page(**figures: tuple[str, str]) -> str:
     return findings_page(
-        CLAIMS, EXPERIMENTS, RESULTS, figures=figures, command="make page", machine="Here."
+        "particles",
+        CLAIMS,
+        EXPERIMENTS,
+        RESULTS,
+        figures=figures,
+        rule="No band was moved.",
+        command="make page",
+        machine="Here.",
     )
 
 

@@ -11,21 +11,27 @@ import tyro
 
 from eigenwell.cli._options import Options
 from eigenwell.cli.bench import Bench
+from eigenwell.cli.distil import Distil
 from eigenwell.cli.evaluate import Evaluate
 from eigenwell.cli.export import Export
+from eigenwell.cli.findings import Findings
 from eigenwell.cli.info import Info
 from eigenwell.cli.inspect import Inspect
 from eigenwell.cli.particles import Particles
+from eigenwell.cli.train import Train
 from eigenwell.cli.walk import Walk
 from eigenwell.errors import ArgumentError
 
 #: The verbs in the order of the help; those with subcommands are the union of these.
 VERBS: dict[str, Any] = {
     "walk": Walk,
+    "train": Train,
     "eval": Evaluate,
+    "distil": Distil,
     "inspect": Inspect,
     "export": Export,
     "particles": Particles,
+    "findings": Findings,
     "bench": Bench,
     "info": Info,
 }
@@ -88,5 +94,7 @@ def _sentence(usage_error: str, arguments: list[str]) -> str:
             continue  # the rule below an ASCII box's title
         message.append(inner)
     words = " ".join(" ".join(message).split()).rstrip(".") or "the arguments do not make sense"
+    near = re.search(r"Perhaps you meant.*?(--[\w-]+)", usage_error, re.DOTALL)
+    words += f": did you mean {near[1]}?" if near else ""
     verb = f"{arguments[0]} " if arguments[0] in VERBS else ""
     return f"{words[0].lower()}{words[1:]} (see eigenwell {verb}--help)"

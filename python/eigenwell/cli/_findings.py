@@ -28,7 +28,12 @@ from eigenwell.report import (
 
 if TYPE_CHECKING:
     from eigenwell.cli._output import Output
-    from eigenwell.particles.findings import Experiment, Result
+    from eigenwell.studies import Experiment, Result
+
+_RULE = (
+    "The bands were set before the study was run, after trial runs of a seed or two; a claim of "
+    "the disc was then split in two, and the run on the line went from float32 to float64."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,15 +54,16 @@ class Findings(Options):
 
     def run(self, output: Output) -> int:
         """Run the study and write the page; 130 if Ctrl-C ended it."""
+        from eigenwell import studies
         from eigenwell.particles import findings
 
         every = (*findings.sphere_experiments(), *findings.polymer_experiments())
         chosen = self._chosen(every)
-        require("joblib", extra="particles")
-        require("scipy", extra="particles")
+        require("joblib", extra="report")
+        require("scipy", extra="report")
         if len(chosen) == len(every):  # all that the page needs, before the study takes its time
             require("torch", extra="learn")
-        store = findings.Store(self.output / "particles.jsonl")
+        store = studies.Store(self.output / "particles.jsonl")
         began = time.perf_counter()
 
         def show(done: int, of: int, result: Result) -> None:
@@ -67,7 +73,7 @@ class Findings(Options):
             )
 
         try:
-            results = findings.run_study(
+            results = studies.run_study(
                 chosen, store, seeds=self.seeds, jobs=self.jobs, progress=show
             )
         except KeyboardInterrupt:
@@ -80,7 +86,7 @@ class Findings(Options):
         output.note("drawing …")
         self._draw(results)
         judged = [
-            (claim, findings.verdict([findings.judge(check, results) for check in claim.checks]))
+            (claim, studies.verdict([studies.judge(check, results) for check in claim.checks]))
             for claim in findings.claims()
         ]
         document["verdicts"] = {claim.name: verdict for claim, verdict in judged}
@@ -111,6 +117,7 @@ class Findings(Options):
 
         seconds = sum(result.seconds for result in results)
         page = findings_page(
+            "particles",
             findings.claims(),
             every,
             results,
@@ -129,6 +136,7 @@ class Findings(Options):
                     "Order by mask, growth, and who is where along the chain",
                 ),
             },
+            rule=_RULE,
             command="eigenwell particles findings -o docs/findings",
             machine=(
                 f"The results took {seconds / 60:.0f} minutes of one core in all. Written by "

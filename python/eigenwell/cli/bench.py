@@ -1,7 +1,8 @@
 """``eigenwell bench``: native operations against what one would use otherwise, in one run.
 
 ``dc``: a packed policy against NumPy, torch and ONNX Runtime. ``pairwise``: energies of clouds
-against torch, KeOps, SciPy and JAX, in :mod:`eigenwell.cli._bench_pairwise`.
+against torch, KeOps, SciPy and JAX, in :mod:`eigenwell.cli._bench_pairwise`. ``ppo``: training
+beside Stable-Baselines3's, in :mod:`eigenwell.cli._bench_ppo`.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ _LOOP_ROWS = 4096
 class Bench(Options):
     """Time the native operations against what one would use otherwise, on equal threads."""
 
-    family: Annotated[Literal["dc", "pairwise"], tyro.conf.Positional] = "dc"
-    """What to time: dc, packed policies, or pairwise, energies of clouds of points."""
+    family: Annotated[Literal["dc", "pairwise", "ppo"], tyro.conf.Positional] = "dc"
+    """What to time: dc, packed policies; pairwise, energies of clouds of points; ppo, training."""
 
     policy: Path | None = None
     """A .dcp file; the article's walker by default."""
@@ -48,8 +49,8 @@ class Bench(Options):
     batches: tuple[int, ...] = (1, 16, 256, 4096, 65536)
     """Batch sizes."""
 
-    rounds: int = 21
-    """Samples of each contender, taken in turns."""
+    rounds: int | None = None
+    """Samples of each contender, taken in turns: 21 by default; for ppo, trainings: 5."""
 
     points: tuple[int, ...] = (100, 1000, 10_000)
     """Numbers of points (pairwise)."""
@@ -58,7 +59,8 @@ class Bench(Options):
     """Numbers of coordinates (pairwise)."""
 
     threads: int = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    """Threads of every contender (pairwise; dc takes one)."""
+    """Threads of every contender (pairwise), or of torch in Stable-Baselines3 (ppo, which also
+    times it with one); dc takes one."""
 
     longest: float = 60.0
     """Seconds: calls that will take longer are left out (pairwise)."""
@@ -66,22 +68,46 @@ class Bench(Options):
     plot: Path | None = None
     """Write time against points as a PNG file (pairwise)."""
 
+    rollout_steps: int = 256
+    """Steps of each of 32 environments between two updates (ppo)."""
+
+    curves: Path | None = None
+    """Compare learning curves on CartPole-v1 instead (ppo), with the runs in this file of JSON
+    lines: a command that was stopped goes on there."""
+
+    seeds: int = 10
+    """Runs of each (ppo, curves)."""
+
+    jobs: int = 1
+    """Processes (ppo, curves)."""
+
     def run(self, output: Output) -> int:
         """Time the family."""
         if self.family == "dc":
-            return self._run_dc(output)
+            return self._run_dc(output, 21 if self.rounds is None else self.rounds)
+        if self.family == "ppo":
+            from eigenwell.cli._bench_ppo import PPOBench
+
+            return PPOBench(
+                rounds=5 if self.rounds is None else self.rounds,
+                threads=self.threads,
+                rollout_steps=self.rollout_steps,
+                curves=self.curves,
+                seeds=self.seeds,
+                jobs=self.jobs,
+            ).run(output)
         from eigenwell.cli._bench_pairwise import PairwiseBench
 
         return PairwiseBench(
             points=self.points,
             dimensions=self.dimensions,
-            rounds=self.rounds,
+            rounds=21 if self.rounds is None else self.rounds,
             threads=self.threads,
             longest=self.longest,
             plot=self.plot,
         ).run(output)
 
-    def _run_dc(self, output: Output) -> int:
+    def _run_dc(self, output: Output, rounds: int) -> int:
         """Check every contender, time it, print the table; after Ctrl-C, what there is of it."""
         policy = load_policy(self.policy)
         results = _Results()
@@ -93,11 +119,11 @@ class Bench(Options):
                     output.note(f"timing {'one observation' if single else f'batches of {rows}'} …")
                     x = dc_bench.observations(rows, policy.inputs)
                     contenders = list(dc_bench.contenders(policy, x, single=single))
-                    results.add(policy, contenders, x, _column(single, rows), self.rounds)
+                    results.add(policy, contenders, x, _column(single, rows), rounds)
                 output.note("timing the C++ loops …")
                 x = dc_bench.observations(_LOOP_ROWS, policy.inputs)
                 loops = [contender for _, contender in dc_bench.native_loops(policy, x)]
-                results.add(policy, loops, x, _column(single=True, rows=1), self.rounds)
+                results.add(policy, loops, x, _column(single=True, rows=1), rounds)
         except KeyboardInterrupt:
             status = _status.INTERRUPTED
         finally:
@@ -107,13 +133,12 @@ class Bench(Options):
             "family": self.family,
             "unit": "ns per action",
             "isa": before,
-            "rounds": self.rounds,
+            "rounds": rounds,
             "interrupted": status == _status.INTERRUPTED,
             "contenders": results.document(),
         }
         title = (
-            f"ns per action, median of {self.rounds} rounds; one thread, {before}, "
-            f"{platform.machine()}"
+            f"ns per action, median of {rounds} rounds; one thread, {before}, {platform.machine()}"
         )
         output.result(document, results.table(title))
         return status

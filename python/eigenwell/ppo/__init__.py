@@ -5,7 +5,7 @@ neurons or multilayer perceptrons, for continuous and discrete actions. What act
 NumPy on all environments at once; torch only differentiates (:mod:`eigenwell.ppo.torch`).
 
 A run with an ``output`` folder leaves there its config, its metrics, and checkpoints from which
-``resume=True`` goes on to the same weights, bit for bit.
+``resume=True`` goes on to the same weights, bit for bit. :func:`sweep` does that for many of them.
 
 References:
     Schulman et al. 2017, "Proximal policy optimization algorithms" (PPO).
@@ -25,11 +25,11 @@ Example:
 
 from eigenwell.ppo._advantages import gae
 from eigenwell.ppo._config import PPOConfig
-from eigenwell.ppo._errors import TrainingError
 from eigenwell.ppo._metrics import Metrics
 from eigenwell.ppo._normalise import ReturnScale, RunningMoments
 from eigenwell.ppo._policy import TrainedPolicy
 from eigenwell.ppo._presets import PRESETS
+from eigenwell.ppo._sweep import SweepRun, mean_interval, sweep
 from eigenwell.ppo._train import TrainResult, train
 
 __all__ = [
@@ -38,9 +38,11 @@ __all__ = [
     "PPOConfig",
     "ReturnScale",
     "RunningMoments",
+    "SweepRun",
     "TrainResult",
     "TrainedPolicy",
-    "TrainingError",
     "gae",
+    "mean_interval",
+    "sweep",
     "train",
 ]

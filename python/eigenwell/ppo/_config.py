@@ -22,6 +22,8 @@ class PPOConfig:
 
     Attributes:
         environment: Gymnasium id.
+        backend: What steps the environments: ``"gymnasium"``, one after another, or ``"envpool"``,
+            in parallel and in C++, for the environments that EnvPool has.
         seed: Of weights, actions, minibatches and environments.
         total_steps: Environment steps, rounded up to whole rollouts.
         environments: Environments side by side.
@@ -57,6 +59,7 @@ class PPOConfig:
     """
 
     environment: str
+    backend: Literal["gymnasium", "envpool"] = "gymnasium"
     seed: int = 0
     total_steps: int = 1_000_000
     environments: int = 16
@@ -117,6 +120,7 @@ class PPOConfig:
         for name in ("hidden", "critic_hidden"):
             widths = tuple(_checks.integer(w, name, low=1, high=_MAX) for w in getattr(self, name))
             object.__setattr__(self, name, widths)
+        one_of(self.backend, "backend", ("gymnasium", "envpool"))
         one_of(self.actor, "actor", ("dc", "mlp"))
         one_of(self.backward, "backward", ("softmax", "sparsemax", "hard"))
         if self.steps_per_update % self.minibatch:

@@ -25,7 +25,7 @@ class RunningMoments:
         m2: ``(n,)``, sum of squared deviations.
 
     References:
-        Chan, Golub and LeVeque 1983, equations 2.1: merging two samples, without the cancellation
+        Chan, Golub and LeVeque 1983: merging two samples, without the cancellation
         that sums of squares suffer.
     """
 

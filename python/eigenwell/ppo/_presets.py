@@ -8,15 +8,17 @@ from typing import Any
 
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        # Measured for this package: 285 to 295 points, deterministic, at 5 to 9 M steps of EnvPool.
+        # Found for this package: rollouts of 512 steps learn much faster than those of 1024. Mean
+        # return in training after 2.6 M steps of EnvPool, one seed each: 297, with 1024 steps 222,
+        # with those and a rate of 5e-4 206.
         "walker": {
             "environment": "BipedalWalker-v3",
-            "total_steps": 10_000_000,
+            "total_steps": 5_000_000,
             "environments": 32,
-            "rollout_steps": 1024,
+            "rollout_steps": 512,
             "epochs": 10,
             "minibatch": 1024,
-            "learning_rate": 5e-4,
+            "learning_rate": 1e-3,
             "gamma": 0.99,
             "gae_lambda": 0.95,
             "clip": 0.2,
@@ -26,6 +28,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "actor": "dc",
             "eigenvalues": 6,
             "evaluate_every": 500_000,
+            "evaluate_episodes": 100,
             "checkpoint_every": 500_000,
         },
         # Raffin, rl-baselines3-zoo, hyperparams/ppo.yml: CartPole-v1.

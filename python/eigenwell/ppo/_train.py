@@ -6,35 +6,32 @@ import dataclasses
 import json
 import math
 import os
-import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from eigenwell import _files
 from eigenwell._checks import require
-from eigenwell.errors import ArgumentError, EigenwellError
-from eigenwell.evaluation import evaluate
+from eigenwell.errors import ArgumentError, EigenwellError, FormatError
 from eigenwell.ppo import _checkpoint, _metrics
 from eigenwell.ppo._environments import Environments
-from eigenwell.ppo._errors import TrainingError
 from eigenwell.ppo._metrics import Metrics, MetricsWriter
 from eigenwell.ppo._policy import TrainedPolicy
+from eigenwell.ppo._provenance import provenance
 from eigenwell.ppo._rollout import Collector
+from eigenwell.ppo._score import score as score_policy
 
 if TYPE_CHECKING:
     from eigenwell.ppo._config import PPOConfig
 
-LAST, BEST = "last.safetensors", "best.safetensors"
+LAST, BEST, CONFIG = "last.safetensors", "best.safetensors", "config.json"
 # What a resumed run may change; everything else would make it another run.
 FREE = frozenset({"total_steps", "evaluate_every", "evaluate_episodes"})
-# Scores while training are on other seeds than the first ones, which final scores are on.
-SCORE_SEED = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -47,6 +44,7 @@ class TrainResult:
         policy: The last one.
         best_policy: The one with the best score.
         best_score: Mean return of its most likely actions in fresh environments.
+        best_steps: Environment steps that it had.
     """
 
     config: PPOConfig
@@ -54,6 +52,7 @@ class TrainResult:
     policy: TrainedPolicy
     best_policy: TrainedPolicy
     best_score: float
+    best_steps: int
 
 
 def train(
@@ -70,7 +69,8 @@ def train(
         output: Folder of the run, made if need be: ``config.json``, ``metrics.csv``,
             ``last.safetensors``, ``best.safetensors``, TensorBoard events where that is installed.
             None writes nothing.
-        resume: Go on from ``last.safetensors`` in the folder.
+        resume: Go on from ``last.safetensors`` in the folder, or from the start if the run there
+            was killed before its first checkpoint.
         progress: Called after every update. Ctrl-C, or an exception from here, ends the run and
             leaves through here; what the last checkpoint has stays.
 
@@ -78,8 +78,8 @@ def train(
         The policies and the metrics.
 
     Raises:
-        ArgumentError: The environment is unknown or has unsupported spaces, or the folder holds
-            another run, or none to resume.
+        ArgumentError: The environment is unknown or has unsupported spaces, the folder holds
+            another run, or none to resume, or cannot be written, as on a full disk.
         FormatError: The checkpoint is damaged.
         TrainingError: The environment threw or returned NaN, or the loss is not finite.
         BackendUnavailableError: A package of the extra ``learn`` is missing.
@@ -94,8 +94,8 @@ def train(
         raise ArgumentError("`output` must be given to resume: the folder of the run")
     run = _Run(config, folder)
     threads = torch.get_num_threads()
-    # Networks this small gain nothing from a second thread, and wait for it where other programs
-    # run: BipedalWalker at 900 to 3,700 steps/s on two shared cores instead of 5,000 (measured).
+    # A second thread changes the order of sums, so the bits, and helps networks this small little:
+    # on two cores that other programs shared, it made BipedalWalker slower.
     torch.set_num_threads(1)
     try:
         run.begin(resume=resume)
@@ -104,7 +104,7 @@ def train(
             if progress is not None:
                 progress(row)
         return run.result()
-    except (TrainingError, KeyboardInterrupt) as error:
+    except (EigenwellError, KeyboardInterrupt) as error:
         if folder is not None and run.saved_steps is not None:
             error.add_note(f"`{folder / LAST}` has the run up to step {run.saved_steps}")
         raise
@@ -121,10 +121,13 @@ class _Run:
 
         self.config, self.folder = config, folder
         self.update = 0
+        self.provenance = {} if folder is None else provenance()
         self.saved_steps: int | None = None
         self.rows: list[Metrics] = []
-        self.best_score = -math.inf
-        self.environments = Environments(config.environment, config.environments, config.seed)
+        self.best_score, self.best_steps = -math.inf, 0
+        self.environments = Environments(
+            config.environment, config.environments, config.seed, backend=config.backend
+        )
         self.rng = np.random.default_rng(config.seed)
         self.learner = Learner(config, self.environments.size, self.environments.actions)
         self.collector = Collector(config, self.environments, self.rng)
@@ -138,9 +141,13 @@ class _Run:
     def begin(self, *, resume: bool) -> None:
         """Start, or take up what the folder has."""
         if self.folder is not None:
-            last = self.folder / LAST
-            if resume:
+            last, config = self.folder / LAST, self.folder / CONFIG
+            if resume and last.exists():
                 self._load(last)
+            elif resume and not config.exists():
+                raise ArgumentError(
+                    f"`output` must hold a run to resume, and {last} does not exist"
+                )
             elif last.exists():
                 raise ArgumentError(
                     f"`output` must not hold a run already, {last} exists: resume it, or choose "
@@ -152,11 +159,14 @@ class _Run:
                 raise ArgumentError(
                     f"`output` must be a folder that can be made: {error.strerror}"
                 ) from error
-            _files.write_atomic(
-                self.folder / "config.json", json.dumps(self._about(), indent=2).encode() + b"\n"
-            )
+            for left in self.folder.glob(".*.safetensors.*.tmp"):  # by a process that was killed
+                left.unlink(missing_ok=True)
+            about = {**self.policy.description(), **self.provenance}
+            _files.write_atomic(config, json.dumps(about, indent=2).encode() + b"\n")
+            if self.best_score > -math.inf:
+                self._keep_best()
         self.writer = MetricsWriter(self.folder, self.rows)
-        self._segment(save=not resume)
+        self._segment(save=self.saved_steps is None)
 
     def advance(self) -> Metrics:
         """Collect a rollout, learn from it, and score and save where it is time."""
@@ -201,7 +211,12 @@ class _Run:
 
     def result(self) -> TrainResult:
         return TrainResult(
-            self.config, tuple(self.rows), self.policy, self.best_policy, self.best_score
+            self.config,
+            tuple(self.rows),
+            self.policy,
+            self.best_policy,
+            self.best_score,
+            self.best_steps,
         )
 
     def close(self) -> None:
@@ -229,27 +244,17 @@ class _Run:
 
     def _score(self) -> float:
         """Score the policy, and keep it if it is the best."""
-        config = self.config
-        try:
-            scores = evaluate(
-                self.policy,
-                config.environment,
-                episodes=config.evaluate_episodes,
-                seed=SCORE_SEED,
-            )
-        except EigenwellError:
-            raise
-        except Exception as error:
-            raise TrainingError(
-                f"environment `{config.environment}` raised {type(error).__name__} while the "
-                f"policy of step {self.steps} was scored: {error}"
-            ) from error
-        score = float(scores.returns.mean())
+        score = float(score_policy(self.policy, steps=self.steps).mean())
         if score > self.best_score:
-            self.best_score, self.best_policy = score, self.policy
+            self.best_score, self.best_steps, self.best_policy = score, self.steps, self.policy
             if self.folder is not None:
-                self.policy.save(self.folder / BEST, about={"score": score, "steps": self.steps})
+                self._keep_best()
         return score
+
+    def _keep_best(self) -> None:
+        assert self.folder is not None
+        about = {"score": self.best_score, "steps": self.best_steps, **self.provenance}
+        self.best_policy.save(self.folder / BEST, about=about)
 
     def _segment(self, *, save: bool) -> None:
         """Write a checkpoint, and begin new episodes, as a run resumed from it will."""
@@ -258,16 +263,13 @@ class _Run:
         if self.update < self.config.updates:
             self.collector.restart(self.update, steps=self.steps)
 
-    def _about(self) -> dict[str, Any]:
-        packages = ("eigenwell", "gymnasium", "numpy", "torch")
-        versions = {"python": platform.python_version()} | {p: version(p) for p in packages}
-        return {**self.policy.description(), "versions": versions}
-
     def _save(self, path: Path) -> None:
         moments, returns = self.collector.moments, self.collector.returns.moments
         tensors = {
             **self.learner.state(),
             **self.policy.tensors(),
+            # Here too: its own file may be that of a later step when a run is killed.
+            **{f"best.{name}": array for name, array in self.best_policy.tensors().items()},
             "observations.mean": moments.mean,
             "observations.m2": moments.m2,
             "returns.mean": returns.mean,
@@ -276,29 +278,28 @@ class _Run:
             "metrics": _metrics.to_array(self.rows),
         }
         about = {
-            **self._about(),
+            **self.policy.description(),
+            **self.provenance,
             "update": self.update,
             "observations": moments.count,
             "returns": returns.count,
             "episodes": self.collector.episodes,
             "best_score": self.best_score if self.best_score > -math.inf else None,
+            "best_steps": self.best_steps,
             "rng": self.rng.bit_generator.state,
         }
         _checkpoint.write(path, tensors, about)
         self.saved_steps = self.steps
 
     def _load(self, path: Path) -> None:
-        if not path.exists():
-            raise ArgumentError(f"`output` must hold a run to resume, and {path} does not exist")
         tensors, about = _checkpoint.read(path)
-        ours = json.loads(json.dumps(dataclasses.asdict(self.config)))
-        for name, value in ours.items():
-            stored = about["config"].get(name)
-            if name not in FREE and stored != value:
-                raise ArgumentError(
-                    f"`{name}` must be {stored!r} to resume the run in {path.parent}, got "
-                    f"{value!r}: resume with the config of that run, or choose another folder"
-                )
+        check_same(about["config"], self.config, path.parent)
+        try:
+            self._take(tensors, about)
+        except KeyError as error:
+            raise FormatError(f"`{path}` lacks {error} of a checkpoint") from None
+
+    def _take(self, tensors: dict[str, npt.NDArray[Any]], about: dict[str, Any]) -> None:
         self.learner.load_state(tensors)
         moments, returns = self.collector.moments, self.collector.returns.moments
         moments.count, returns.count = about["observations"], about["returns"]
@@ -310,7 +311,38 @@ class _Run:
         self.update = about["update"]
         self.saved_steps = self.steps
         self.rng.bit_generator.state = about["rng"]
-        self.policy = self.best_policy = self._policy()
+        self.policy = self._policy()
+        best = "best."
+        named = {k.removeprefix(best): t for k, t in tensors.items() if k.startswith(best)}
+        self.best_policy = dataclasses.replace(
+            self.policy,
+            weights={k: named[f"actor.{k}"] for k in self.policy.weights},
+            shift=named["policy.shift"],
+            scale=named["policy.scale"],
+            log_std=named.get("log_std"),
+        )
         if about["best_score"] is not None:
-            self.best_score = about["best_score"]
-            self.best_policy = TrainedPolicy.load(path.parent / BEST)
+            self.best_score, self.best_steps = about["best_score"], about["best_steps"]
+
+
+def check_same(stored: Mapping[str, Any], config: PPOConfig, folder: Path) -> None:
+    """Raise an error that names the first setting which makes a config another run's.
+
+    Args:
+        stored: Settings of the run in the folder, as JSON has them.
+        config: What it is to go on with.
+        folder: Of the run.
+
+    Raises:
+        ArgumentError: They differ in what a resumed run may not change.
+    """
+    ours = json.loads(json.dumps(dataclasses.asdict(config)))
+    # Settings that are younger than the run had their defaults' meaning when it began.
+    defaults = {field.name: field.default for field in dataclasses.fields(config)}
+    for name, value in ours.items():
+        theirs = stored.get(name, defaults[name])
+        if name not in FREE and theirs != value:
+            raise ArgumentError(
+                f"`{name}` must be {theirs!r} to resume the run in {folder}, got {value!r}: resume "
+                "with the config of that run, or choose another folder"
+            )

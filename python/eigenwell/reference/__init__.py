@@ -4,6 +4,7 @@ Plain NumPy in float64 (torch for the article's loops), written for reading, not
 result that disagrees with this package is wrong.
 """
 
+from eigenwell.reference._bitwise import bitwise
 from eigenwell.reference._dc import dc, pack_indices, unpack_indices
 from eigenwell.reference._pairwise import (
     distances,
@@ -15,6 +16,7 @@ from eigenwell.reference._particles import article_descent
 
 __all__ = [
     "article_descent",
+    "bitwise",
     "dc",
     "distances",
     "pack_indices",

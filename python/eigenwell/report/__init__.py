@@ -16,24 +16,41 @@ from eigenwell.report._particle_sheet import write_particle_sheet
 from eigenwell.report._particle_viewer import write_particle_viewer
 from eigenwell.report._scaling import draw_scaling
 from eigenwell.report._tables import Alignment, Table, printable, show_table
+from eigenwell.report._walker_figures import (
+    Gait,
+    draw_bits,
+    draw_cuts,
+    draw_synchrony,
+    draw_training,
+)
+from eigenwell.report._walker_tables import cut_table, progress_table, run_table, training_table
 
 __all__ = [
     "Alignment",
     "Curve",
+    "Gait",
     "GifRecorder",
     "Portrait",
     "Span",
     "Table",
     "check_particle_pictures",
+    "cut_table",
+    "draw_bits",
     "draw_curves",
+    "draw_cuts",
     "draw_polymer_findings",
     "draw_portraits",
     "draw_scaling",
     "draw_spans",
     "draw_sphere_findings",
+    "draw_synchrony",
+    "draw_training",
     "findings_page",
     "printable",
+    "progress_table",
+    "run_table",
     "show_table",
+    "training_table",
     "write_particle_movie",
     "write_particle_sheet",
     "write_particle_viewer",

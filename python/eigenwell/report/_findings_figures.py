@@ -2,52 +2,33 @@
 
 from __future__ import annotations
 
-import io
-import math
 import os
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eigenwell._checks import require
-from eigenwell._files import write_atomic
-from eigenwell.particles.findings import Interval
+from eigenwell.report._findings_axes import (
+    BLUE,
+    GREY,
+    RED,
+    Measurements,
+    legend,
+    panels,
+    save,
+    whisker,
+)
 
 if TYPE_CHECKING:
-    from eigenwell.particles.findings import Result
-
-_BLUE, _RED, _GREY = "#3366aa", "#cc4433", "#777777"
-
-
-class Measurements:
-    """Results by experiment, with intervals over seeds."""
-
-    def __init__(self, results: Sequence[Result]) -> None:
-        self._values: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for result in results:
-            self._values[result.experiment].append(result.values)
-
-    def __contains__(self, experiment: str) -> bool:
-        return experiment in self._values
-
-    def interval(self, experiment: str, quantity: str) -> Interval:
-        """Return a number's interval; of a quantity that is not there it is empty."""
-        runs = self._values.get(experiment, [])
-        return Interval.of([float(run[quantity]) for run in runs if quantity in run])
-
-    def curves(self, experiment: str, quantity: str) -> np.ndarray[Any, Any]:
-        """Return a curve of all seeds, ``(seeds, points)``."""
-        return np.array([run[quantity] for run in self._values[experiment]], dtype=np.float64)
+    from eigenwell.studies import Result
 
 
 def draw_sphere_findings(results: Sequence[Result], path: str | os.PathLike[str]) -> None:
     """Draw radius against size, interior points against time, and radius by dimension."""
     data = Measurements(results)
-    figure, (sizes, times, shapes) = _panels(3)
+    figure, (sizes, times, shapes) = panels(3)
     _radius_by_size(data, sizes)
-    for n, colour in ((300, "#88aadd"), (1000, _BLUE), (3000, "#112255")):
+    for n, colour in ((300, "#88aadd"), (1000, BLUE), (3000, "#112255")):
         if (name := f"sphere-{n}") in data:
             steps = data.curves(name, "looks")[0]
             inside = data.curves(name, "interior_at")
@@ -67,7 +48,7 @@ def draw_sphere_findings(results: Sequence[Result], path: str | os.PathLike[str]
         ylabel="points inside of the shell (%)",
         title="Interior points leave",
     )
-    _legend(times)
+    legend(times)
     for d, quantity, law in (
         (1, "gap", "gap / η"),
         (2, "outer", "edge / (πηN/8)"),
@@ -77,10 +58,10 @@ def draw_sphere_findings(results: Sequence[Result], path: str | os.PathLike[str]
         (6, "radius", ""),
     ):
         interval = data.interval("sphere-1000" if d == 3 else f"dimension-{d}", quantity)
-        _whisker(shapes, d, interval.mean, interval.high - interval.mean, _BLUE)
+        whisker(shapes, d, interval.mean, interval.high - interval.mean, BLUE)
         place = {"xytext": (0, 9 if d != 3 else -16), "textcoords": "offset points"}
         shapes.annotate(law, (d, interval.mean), ha="center", fontsize="small", **place)
-    shapes.axhline(1, color=_GREY, linewidth=1)
+    shapes.axhline(1, color=GREY, linewidth=1)
     shapes.set(
         xlabel="dimension",
         ylabel="measured / predicted",
@@ -88,7 +69,7 @@ def draw_sphere_findings(results: Sequence[Result], path: str | os.PathLike[str]
         ylim=(0.993, 1.003),
         xlim=(0.5, 6.5),
     )
-    _save(figure, path)
+    save(figure, path)
 
 
 def _radius_by_size(data: Measurements, axes: Any) -> None:
@@ -96,11 +77,11 @@ def _radius_by_size(data: Measurements, axes: Any) -> None:
         found = data.interval(f"sphere-{n}", "radius")
         if found.count:
             half = 100 * (found.high - found.mean)
-            _whisker(axes, n, 100 * (found.mean - 1), half, _BLUE)
+            whisker(axes, n, 100 * (found.mean - 1), half, BLUE)
     sizes = np.geomspace(80, 25_000, 50)
     label = "theory: -0.60 N^(-3/2)"
-    axes.plot(sizes, -60 * sizes**-1.5, color=_RED, linewidth=1, label=label)
-    axes.axhspan(-0.2, 0.2, color=_GREY, alpha=0.12, linewidth=0, label="± 0.2 %")
+    axes.plot(sizes, -60 * sizes**-1.5, color=RED, linewidth=1, label=label)
+    axes.axhspan(-0.2, 0.2, color=GREY, alpha=0.12, linewidth=0, label="± 0.2 %")
     axes.set(
         xscale="log",
         xlabel="points N",
@@ -108,21 +89,21 @@ def _radius_by_size(data: Measurements, axes: Any) -> None:
         title="The two radii add up to 2ηN/3",
         ylim=(-0.25, 0.25),
     )
-    _legend(axes)
+    legend(axes)
 
 
 def draw_polymer_findings(results: Sequence[Result], path: str | os.PathLike[str]) -> None:
     """Draw chain order by mask, growth over time, and who is where along the chain."""
     data = Measurements(results)
-    figure, (masks, grown, along) = _panels(3)
+    figure, (masks, grown, along) = panels(3)
     names = ["none", "within", "ep", "ne", "np", "ep+ne", "ep+np", "ne+np", "ep+ne+np"]
     rows = [name for name in names if f"mask-{name}" in data]
     chance = max((data.interval(f"mask-{name}", "by_chance").mean for name in rows), default=0)
     for row, name in enumerate(rows):
         interval = data.interval(f"mask-{name}", "order")
-        masks.plot([interval.least, interval.most], [row, row], color=_BLUE, alpha=0.3, linewidth=6)
-        masks.plot(interval.mean, row, "o", color=_BLUE)
-    masks.axvspan(0, chance, color=_GREY, alpha=0.15, linewidth=0)
+        masks.plot([interval.least, interval.most], [row, row], color=BLUE, alpha=0.3, linewidth=6)
+        masks.plot(interval.mean, row, "o", color=BLUE)
+    masks.axvspan(0, chance, color=GREY, alpha=0.15, linewidth=0)
     masks.set(
         yticks=range(len(rows)),
         yticklabels=[name.replace("+", ", ") for name in rows],
@@ -132,13 +113,13 @@ def draw_polymer_findings(results: Sequence[Result], path: str | os.PathLike[str
         xlim=(0, 1.02),
     )
     masks.invert_yaxis()
-    for n, colour in ((100, "#88aadd"), (300, _BLUE), (1000, "#112255")):
+    for n, colour in ((100, "#88aadd"), (300, BLUE), (1000, "#112255")):
         if (name := f"polymer-{n}") in data:
             counts = data.curves(name, "count_at") / n
             _band(grown, data.curves(name, "steps")[0], counts, colour, f"N = {n:,}")
     for share, words in ((1 / 2, "1/2: early estimate"), (2 / 3, "2/3: late estimate")):
-        grown.axhline(share, color=_RED, linewidth=1, linestyle="--")
-        grown.annotate(words, (0, share), xytext=(2, 3), textcoords="offset points", color=_RED)
+        grown.axhline(share, color=RED, linewidth=1, linestyle="--")
+        grown.annotate(words, (0, share), xytext=(2, 3), textcoords="offset points", color=RED)
     grown.set(
         xlabel="step",
         ylabel="bound neutrons (share)",
@@ -146,8 +127,8 @@ def draw_polymer_findings(results: Sequence[Result], path: str | os.PathLike[str
         ylim=(0, 0.8),
         xlim=(0, None),
     )
-    _legend(grown, loc="lower right")
-    for name, colour in (("protons", _RED), ("electrons", "#339955"), ("neutrons", "black")):
+    legend(grown, loc="lower right")
+    for name, colour in (("protons", RED), ("electrons", "#339955"), ("neutrons", "black")):
         if "polymer-1000" in data:
             counts = data.curves("polymer-1000", f"along_{name}")
             _band(along, np.arange(1, counts.shape[1] + 1), counts, colour, name)
@@ -158,36 +139,10 @@ def draw_polymer_findings(results: Sequence[Result], path: str | os.PathLike[str
         xticks=(1, 2, 3, 4),
         ylim=(0, None),
     )
-    _legend(along)
-    _save(figure, path)
+    legend(along)
+    save(figure, path)
 
 
 def _band(axes: Any, x: Any, runs: Any, colour: str, label: str) -> None:
     axes.plot(x, runs.mean(axis=0), "o-", color=colour, label=label, markersize=3)
     axes.fill_between(x, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.15, linewidth=0)
-
-
-def _whisker(axes: Any, x: float, mean: float, half: float, colour: str) -> None:
-    """Draw a mean with its interval; of a single run without."""
-    error = half if math.isfinite(half) else 0
-    axes.errorbar(x, mean, yerr=error, fmt="o", color=colour, capsize=3)
-
-
-def _legend(axes: Any, **where: Any) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        axes.legend(handles, labels, frameon=False, fontsize="small", **where)
-
-
-def _panels(count: int) -> tuple[Any, Any]:
-    figures = require("matplotlib.figure", extra="report")
-    figure = figures.Figure(figsize=(4.6 * count, 4.2), layout="constrained")
-    return figure, [figure.add_subplot(1, count, i + 1) for i in range(count)]
-
-
-def _save(figure: Any, path: str | os.PathLike[str]) -> None:
-    for axes in figure.axes:
-        axes.spines[["top", "right"]].set_visible(False)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=110)
-    write_atomic(path, picture.getvalue())

@@ -8,12 +8,11 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from eigenwell.particles.findings import judge, verdict
+from eigenwell.studies import judge, verdict
 
 if TYPE_CHECKING:
-    from eigenwell.particles.findings import Claim, Experiment, Finding, Interval, Result
+    from eigenwell.studies import Claim, Experiment, Finding, Interval, Result
 
-_PAGE = Path(__file__).with_name("_findings_page.md")
 _SOURCES = {
     "article": "The article says",
     "design": "Theory says",
@@ -22,31 +21,34 @@ _SOURCES = {
 _MARKS = {"holds": "**holds**", "fails": "**fails**", "undecided": "undecided"}
 _VERDICTS = {"holds": "**holds**", "fails": "**fails**", "undecided": "is undecided"}
 _RULE = (
-    "A claim holds if the 95 % confidence interval of the mean over seeds (Student's t) lies in "
+    "A claim holds if the 95 % confidence interval of the mean over $units (Student's t) lies in "
     "the expected band for all of its numbers, fails if one lies outside, and is undecided "
-    "otherwise. The bands were set before the study was run, after trial runs of a seed or two; a "
-    "claim of the disc was then split in two, and the run on the line went from float32 to float64."
+    "otherwise."
 )
 
 
 def findings_page(
+    name: str,
     claims: Sequence[Claim],
     experiments: Sequence[Experiment],
     results: Sequence[Result],
     *,
     figures: Mapping[str, tuple[str, str]],
-    command: str,
-    machine: str,
+    rule: str,
+    unit: str = "seed",
+    **more: str,
 ) -> str:
     """Return the page: its introduction, a summary of the verdicts, each claim with its numbers.
 
     Args:
+        name: Of the page's template, ``_findings_NAME.md``.
         claims: In the order of the page.
         experiments: What the results are of.
         results: Of the study.
         figures: By the name of the claim that a picture follows, its file and what it shows.
-        command: What makes the page.
-        machine: What it was made with, sentences.
+        rule: When the bands were set and what was changed since, sentences.
+        unit: What a result's seed counts.
+        **more: What else the template asks for, such as the command that makes the page.
 
     Returns:
         Markdown.
@@ -58,13 +60,15 @@ def findings_page(
         for claim, findings in judged
     ]
     about = {experiment.name: experiment.about for experiment in experiments}
-    return Template(_PAGE.read_text("utf-8")).substitute(
-        verdicts="\n".join([*summary, "", _RULE]),
+    template = Path(__file__).with_name(f"_findings_{name}.md").read_text("utf-8")
+    rules = Template(_RULE).substitute(units=f"{unit}s")
+    return Template(template).substitute(
+        verdicts="\n".join([*summary, "", f"{rules} {rule}"]),
         claims="\n\n".join(
-            _section(claim, findings, about, figures.get(claim.name)) for claim, findings in judged
+            _section(claim, findings, about, figures.get(claim.name), unit)
+            for claim, findings in judged
         ),
-        command=command,
-        machine=machine,
+        **more,
     )
 
 
@@ -73,11 +77,12 @@ def _section(
     findings: Sequence[Finding],
     about: Mapping[str, str],
     figure: tuple[str, str] | None,
+    unit: str,
 ) -> str:
     lines = [f"## {claim.says} {{ #{claim.name} }}", ""]
     lines += [f"{_SOURCES[claim.source]} so: it {_VERDICTS[verdict(findings)]}.", ""]
     lines += ["| expected | run | measured | range | verdict |", "|---|---|---|---|---|"]
-    lines += [_row(finding, about) for finding in findings]
+    lines += [_row(finding, about, unit) for finding in findings]
     if claim.remark:
         lines += ["", claim.remark]
     if figure is not None:
@@ -85,9 +90,9 @@ def _section(
     return "\n".join(lines)
 
 
-def _row(finding: Finding, about: Mapping[str, str]) -> str:
+def _row(finding: Finding, about: Mapping[str, str], unit: str) -> str:
     interval = finding.interval
-    seeds = f"{interval.count} seed{'s' if interval.count != 1 else ''}"
+    seeds = f"{interval.count:,} {unit}{'s' if interval.count != 1 else ''}"
     run = f"{about.get(finding.check.experiment, finding.check.experiment)}; {seeds}"
     words = finding.check.expects.replace("|", "\\|")
     return (

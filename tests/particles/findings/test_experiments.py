@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from eigenwell.particles import polymer, simulate
-from eigenwell.particles.findings import (
-    Experiment,
-    claims,
-    polymer_experiments,
-    sphere_experiments,
-)
+from eigenwell.particles.findings import claims, polymer_experiments, sphere_experiments
 from eigenwell.particles.findings._polymer import PAIRS, system
+
+if TYPE_CHECKING:
+    from eigenwell.studies import Experiment
 
 EXPERIMENTS = {e.name: e for e in (*sphere_experiments(), *polymer_experiments())}
 # So that every kind of experiment runs in a moment.

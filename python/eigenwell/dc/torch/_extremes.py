@@ -31,12 +31,15 @@ def largest(
     temperature: float,
 ) -> torch.Tensor:
     """Return the maximum over the last axis, ``(...,)``, differentiated by the rule."""
-    maximum = values.amax(-1)
+    # Over the first axis, because torch's reductions over a short last one are not vectorised: a
+    # softmax over six takes fifteen times as long there.
+    values = values.movedim(-1, 0).contiguous()
+    maximum = values.amax(0)
     if rule == "hard" or not torch.is_grad_enabled():
         return maximum
     scaled = values.detach() / temperature
-    weights = sparsemax(scaled) if rule == "sparsemax" else scaled.softmax(-1)
-    smooth = (weights * values).sum(-1)
+    weights = sparsemax(scaled) if rule == "sparsemax" else scaled.softmax(0)
+    smooth = (weights * values).sum(0)
     # The bracket is an exact zero that carries the gradient. An autograd.Function would do as well,
     # but torch.compile warns of it and it has no forward mode.
     return maximum.detach() + (smooth - smooth.detach())
@@ -52,10 +55,11 @@ def smallest(
 
 
 def sparsemax(values: torch.Tensor) -> torch.Tensor:
-    """Project ``(..., m)`` on the simplex along the last axis."""
-    ordered = values.sort(-1, descending=True).values
-    excess = ordered.cumsum(-1) - 1
-    ranks = torch.arange(1, values.shape[-1] + 1, dtype=values.dtype, device=values.device)
-    support = (ranks * ordered > excess).sum(-1, keepdim=True)
-    threshold = excess.gather(-1, support - 1) / support
+    """Project ``(m, ...)`` on the simplex along the first axis."""
+    ordered = values.sort(0, descending=True).values
+    excess = ordered.cumsum(0) - 1
+    ranks = torch.arange(1, len(values) + 1, dtype=values.dtype, device=values.device)
+    ranks = ranks.reshape(-1, *[1] * (values.ndim - 1))
+    support = (ranks * ordered > excess).sum(0, keepdim=True)
+    threshold = excess.gather(0, support - 1) / support
     return (values - threshold).clamp_min(0)

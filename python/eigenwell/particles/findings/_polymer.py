@@ -12,7 +12,7 @@ from eigenwell.particles import observe
 from eigenwell.particles._presets import polymer
 from eigenwell.particles._simulate import simulate
 from eigenwell.particles._system import System
-from eigenwell.particles.findings._study import Experiment, Measured
+from eigenwell.studies import Experiment, Measured
 
 #: The pairs of species by their initials, in the order of the preset's interactions.
 PAIRS = ("ee", "pp", "nn", "ep", "ne", "np")

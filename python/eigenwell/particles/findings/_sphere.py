@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from eigenwell.particles import observe, theory
 from eigenwell.particles._presets import sphere
 from eigenwell.particles._simulate import simulate
-from eigenwell.particles.findings._study import Experiment, Measured
+from eigenwell.studies import Experiment, Measured
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,7 +5,7 @@ The bands of the checks were fixed before the study was run.
 
 from __future__ import annotations
 
-from eigenwell.particles.findings._claims import Check, Claim
+from eigenwell.studies import Check, Claim
 
 
 def claims() -> tuple[Claim, ...]:

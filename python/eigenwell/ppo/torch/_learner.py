@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from eigenwell.errors import FormatError
-from eigenwell.ppo._errors import TrainingError
+from eigenwell.errors import FormatError, TrainingError
 from eigenwell.ppo.torch._losses import approximate_kl, clipped_objective, normalised
 from eigenwell.ppo.torch._networks import ActorCritic
 

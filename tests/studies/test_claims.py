@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eigenwell.particles.findings import Check, Result, judge, verdict
+from eigenwell.studies import Check, Result, judge, verdict
 
 
 def results(values: list[float]) -> list[Result]:

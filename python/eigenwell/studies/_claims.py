@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eigenwell.particles.findings._study import Interval, Result
+from eigenwell.studies._study import Interval, Result
 
 HOLDS = "holds"
 FAILS = "fails"
@@ -34,7 +34,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Claim:
-    """Something said about the particles, and the numbers that decide it.
+    """Something said, and the numbers that decide it.
 
     Attributes:
         name: A word.

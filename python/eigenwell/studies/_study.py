@@ -76,7 +76,7 @@ class Interval:
         half = math.inf
         if count > 1:
             variance = math.fsum((value - mean) ** 2 for value in values) / (count - 1)
-            quantile = require("scipy.stats", extra="particles").t.ppf(0.975, count - 1)
+            quantile = require("scipy.stats", extra="report").t.ppf(0.975, count - 1)
             half = float(quantile) * math.sqrt(variance / count)
         return cls(mean, mean - half, mean + half, min(values), max(values), count)
 
@@ -155,25 +155,39 @@ def run_study(
         for experiment in experiments
         for seed in range(min(seeds, experiment.seeds or seeds))
     }
-    kept = {
-        (result.experiment, result.seed): result
-        for result in store.read()
-        if (experiment := wanted.get((result.experiment, result.seed))) is not None
-        and experiment.parameters == result.parameters
+    found = {
+        key: result
+        for result in kept(experiments, store)
+        if (key := (result.experiment, result.seed)) in wanted
     }
-    missing = [(key, experiment) for key, experiment in wanted.items() if key not in kept]
+    missing = [(key, experiment) for key, experiment in wanted.items() if key not in found]
     for result in _run_all(missing, jobs):
         store.append(result)
-        kept[result.experiment, result.seed] = result
+        found[result.experiment, result.seed] = result
         if progress is not None:
-            progress(len(kept), len(wanted), result)
-    return [kept[key] for key in wanted]
+            progress(len(found), len(wanted), result)
+    return [found[key] for key in wanted]
+
+
+def kept(experiments: Sequence[Experiment], store: Store) -> list[Result]:
+    """Return what a store has of some experiments, with the parameters that they have now.
+
+    Raises:
+        FormatError: A line of it is no result.
+    """
+    named = {experiment.name: experiment.parameters for experiment in experiments}
+    latest = {
+        (result.experiment, result.seed): result
+        for result in store.read()
+        if named.get(result.experiment) == result.parameters
+    }
+    return [latest[key] for key in sorted(latest)]
 
 
 def _run_all(missing: Sequence[tuple[tuple[str, int], Experiment]], jobs: int) -> Iterable[Result]:
     if not missing:
         return ()
-    joblib = require("joblib", extra="particles")
+    joblib = require("joblib", extra="report")
     parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
     return parallel(  # type: ignore[no-any-return]
         joblib.delayed(_run_one)(name, experiment.measure, experiment.parameters, seed, jobs)

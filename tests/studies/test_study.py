@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from eigenwell.errors import ArgumentError, FormatError
-from eigenwell.particles.findings import Experiment, Interval, Measured, Store, run_study
+from eigenwell.studies import Experiment, Interval, Measured, Store, run_study
 
 calls: list[tuple[int, int]] = []
 
