@@ -21,7 +21,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("P1", ("backend",)),
     ("P2", ("reference",)),
     ("P3", ("dc", "evaluation", "pairwise", "studies")),
-    ("P4", ("integrations", "particles", "ppo")),
+    ("P4", ("integrations", "particles", "ppo", "wells")),
     ("P5", ("report",)),
     ("P6", ("benchmarks",)),
     ("P6", ("benchmarks",)),

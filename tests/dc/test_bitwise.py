@@ -249,7 +249,7 @@ def test_cartpole_is_perfect() -> None:
 
 
 def test_cartpole_needs_three_votes() -> None:
-    """Neither of its sign bits balances alone, so the perfect score is no easy one."""
+    """No vote balances alone, so the perfect score is no easy one."""
     pytest.importorskip("gymnasium")
     for feature in bitwise.cartpole().features:
         alone = BitwisePolicy([feature], inputs=4)

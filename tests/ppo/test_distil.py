@@ -15,7 +15,7 @@ from eigenwell.dc.torch import fit_codebook
 from eigenwell.errors import ArgumentError, DTypeError, EigenwellError, FormatError, TrainingError
 from eigenwell.evaluation import environment_fingerprint
 from eigenwell.ppo import PPOConfig, TrainedPolicy, train
-from eigenwell.ppo._environments import Environments
+from eigenwell.ppo._environments import Environments, Step
 from eigenwell.ppo._spaces import Actions
 from eigenwell.ppo.distil import (
     DistilConfig,
@@ -209,7 +209,7 @@ def test_ppo_goes_on_from_the_last_checkpoint(run) -> None:
 def test_ppo_begins_where_the_run_ended(run) -> None:
     source = Teacher.of(run)
     layer = QuantisedLayer.of(source.policy, bits=8, codebook="affine")
-    tuner = _distil._tuner(layer, source, small(fine_tune="ppo", steps=320, learning_rate=1e-9))
+    tuner = _distil._tuner(layer, source, small(fine_tune="ppo", steps=320, learning_rate=0.02))
     tensors, _ = source.last_checkpoint()
     learnt = tuner._learner.weights()
     for name in ("critic.0.weight", "critic.4.bias", "log_std"):
@@ -221,7 +221,8 @@ def test_ppo_begins_where_the_run_ended(run) -> None:
     np.testing.assert_allclose(
         tuner._collector._scaled(obs), source.policy.normalise(obs), rtol=1e-5
     )
-    assert tuner._collector.returns.moments.count > 64  # those of the run, and new ones
+    assert tuner._collector.returns.moments.count == 128 + 64  # those of the run, and new ones
+    assert (layer.weights.detach().numpy() != source.policy.weights["weights"]).all()
     for name, array in layer.acting(source.policy).items():
         np.testing.assert_array_equal(tuner._policy.weights[name], array)
 
@@ -255,6 +256,23 @@ def test_first_returns_are_of_first_episodes() -> None:
         environments.close()
         assert returns.tolist() == [4, 4, 4]
     assert seen == 2 * [(0, 3), (0, 3), (0, 3), (3, 3)]
+
+
+def test_what_comes_after_a_first_episode_does_not_count() -> None:
+    class Uneven:
+        """Episodes of one step in the first environment, of three in the second."""
+
+        count, t = 2, 0
+
+        def restart(self, _):
+            return np.zeros((2, 1))
+
+        def step(self, _):
+            self.t += 1
+            done = np.array([True, self.t == 3])
+            return Step(np.zeros((2, 1)), np.ones(2), done, done, np.zeros((0, 1)))
+
+    assert _distil.first_returns(lambda obs: obs, Uneven()).tolist() == [1, 3]
 
 
 def test_a_sweep_scores_the_float_policy_once() -> None:

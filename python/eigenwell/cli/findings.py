@@ -88,7 +88,7 @@ class Findings(Options):
             require(module, extra="learn")
         parts, walkers = self._parts()
         every = [experiment for experiments in parts.values() for experiment in experiments]
-        chosen = [each for part in self.only or parts for each in parts[part]]
+        chosen = [each for part in self.only or parts for each in parts[part] if not self.page]
         store = studies.Store(self.output / "walker.jsonl")
         began = said = time.perf_counter()
 

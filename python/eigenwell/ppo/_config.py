@@ -143,7 +143,7 @@ class PPOConfig:
         Raises:
             ArgumentError: There is no such preset or attribute; the message has the nearest.
         """
-        one_of(name, "name", PRESETS)
+        one_of(name, "preset", PRESETS)
         return cls.from_mapping({**PRESETS[name], **changes})
 
     @classmethod
@@ -173,7 +173,7 @@ class PPOConfig:
     def learning_rate_at(self, update: int) -> float:
         """Return Adam's learning rate in an update, 0 the first.
 
-        Annealing: Huang et al. 2022, detail 4; Andrychowicz et al. 2021, section 3.7.
+        Annealing: Huang et al. 2022, detail 4; Andrychowicz et al. 2021.
         """
         return self.learning_rate * (1.0 - update / self.updates if self.anneal else 1.0)
 

@@ -126,7 +126,7 @@ class Collector:
         """Take observations into the statistics, then normalise them.
 
         Huang et al. 2022, continuous actions, details 6 and 7; Andrychowicz et al. 2021 find that
-        it matters in nearly every environment (section 3.3).
+        it matters in nearly every environment.
         """
         if self._config.normalise_observations:
             self.moments.update(obs)

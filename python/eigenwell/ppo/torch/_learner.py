@@ -107,7 +107,7 @@ class Learner:
                 policy_loss = -clipped_objective(
                     log_ratio, normalised(advantages_b), clip=config.clip
                 )
-                # Not clipped: that does not help (Andrychowicz et al. 2021, section 3.5).
+                # Not clipped: that does not help (Andrychowicz et al. 2021).
                 value_loss = 0.5 * (networks.value(x_b) - returns_b).square().mean()
                 loss = (
                     policy_loss

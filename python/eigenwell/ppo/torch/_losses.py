@@ -35,6 +35,6 @@ def normalised(advantages: torch.Tensor) -> torch.Tensor:
 
     References:
         Huang et al. 2022, detail 7; per minibatch rather than per rollout matters little
-        (Andrychowicz et al. 2021, section 3.5).
+        (Andrychowicz et al. 2021).
     """
     return (advantages - advantages.mean()) / (advantages.std() + 1e-8)

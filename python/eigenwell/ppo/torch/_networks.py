@@ -18,7 +18,7 @@ _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
 class ActorCritic(torch.nn.Module):
-    """Two networks without shared layers (Andrychowicz et al. 2021, section 3.2).
+    """Two networks without shared layers (Andrychowicz et al. 2021).
 
     Args:
         config: Of the run; its seed draws the parameters.
@@ -47,7 +47,7 @@ class ActorCritic(torch.nn.Module):
             )
         else:
             # A last layer of nearly zero makes the first policy indifferent to the observation
-            # (Andrychowicz et al. 2021, section 3.2).
+            # (Andrychowicz et al. 2021).
             self.actor = mlp((size, *config.hidden, actions.size), 0.01, generator)
         self.critic = mlp((size, *config.critic_hidden, 1), 1.0, generator)
         self.log_std = (
