@@ -62,7 +62,8 @@ class Learnt:
 
     Attributes:
         policy: The best of all rounds.
-        mean_return: Its mean return in 1024 episodes from the starts of the environment, the same in
+        mean_return: Its mean return in 1024 episodes from the starts of the environment, the same
+            in
             every round.
         perfect: Whether none of them ended before the limit of steps.
         teacher: Weights ``(n,)`` of the linear policy, of length 1.
