@@ -15,7 +15,8 @@ from eigenwell.dc.torch import fit_codebook
 from eigenwell.errors import ArgumentError, DTypeError, EigenwellError, FormatError, TrainingError
 from eigenwell.evaluation import environment_fingerprint
 from eigenwell.ppo import PPOConfig, TrainedPolicy, train
-from eigenwell.ppo._environments import Environments, Step
+from eigenwell.ppo._backends import Step
+from eigenwell.ppo._environments import Environments
 from eigenwell.ppo._spaces import Actions
 from eigenwell.ppo.distil import (
     DistilConfig,

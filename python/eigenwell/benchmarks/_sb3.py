@@ -10,20 +10,26 @@ if TYPE_CHECKING:
     from eigenwell.ppo import PPOConfig
 
 
-def sb3_ppo(config: PPOConfig) -> Any:
+def sb3_ppo(config: PPOConfig, *, processes: bool = False) -> Any:
     """Return a model that Stable-Baselines3 trains as :func:`eigenwell.ppo.train` trains ours.
 
     The same network, rollout, minibatches, epochs, optimiser, losses and normalisation. Its
-    environments are in a ``DummyVecEnv``. Its KL stop has another rule: leave ``target_kl`` None.
+    KL stop has another rule: leave ``target_kl`` None.
 
     Args:
         config: With an MLP actor.
+        processes: Each environment in one, rather than all of them here.
     """
     sb3 = require("stable_baselines3", extra="sb3")
     from stable_baselines3.common.env_util import make_vec_env
-    from stable_baselines3.common.vec_env import VecNormalize
+    from stable_baselines3.common.vec_env import SubprocVecEnv, VecNormalize
 
-    env: Any = make_vec_env(config.environment, config.environments, seed=config.seed)
+    env: Any = make_vec_env(
+        config.environment,
+        config.environments,
+        seed=config.seed,
+        vec_env_cls=SubprocVecEnv if processes else None,
+    )
     if config.normalise_observations or config.normalise_returns:
         env = VecNormalize(
             env,

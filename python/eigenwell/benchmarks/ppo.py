@@ -1,7 +1,8 @@
 """Training by PPO: environment steps a second of ours and of Stable-Baselines3, alike in the rest.
 
-The contenders: ours with Gymnasium's environments, one after another, and with EnvPool's;
-Stable-Baselines3 with Gymnasium's in a ``DummyVecEnv``. The network, the rollout, the epochs, the
+The contenders: ours with Gymnasium's environments, one after another and in processes, and with
+EnvPool's; Stable-Baselines3 with Gymnasium's in a ``DummyVecEnv``, as it comes, and in a
+``SubprocVecEnv``. The network, the rollout, the epochs, the
 minibatches and the normalisation are the same. An update counts from the first step of its rollout
 to the end of its last epoch.
 """
@@ -92,13 +93,16 @@ def contenders(config: PPOConfig, *, threads: int) -> Iterator[Trainer]:
 
     Args:
         config: What to train; its backend and seed are replaced.
-        threads: Of torch, for Stable-Baselines3: it is timed with one, as ours, and with these.
+        threads: Cores: Stable-Baselines3 is timed with one torch thread, as ours, and with these;
+            ours with as many processes for Gymnasium's environments.
     """
     with contextlib.suppress(BackendUnavailableError):
         require("stable_baselines3", extra="sb3")
         for count in sorted({1, threads}):
             yield _theirs(config, count)
-    yield _ours(config, "gymnasium")
+        yield _theirs(config, threads, processes=True)
+    for workers in sorted({1, threads}):
+        yield _ours(config, "gymnasium", workers)
     with contextlib.suppress(BackendUnavailableError):
         require("envpool", extra="fast-envs")
         yield _ours(config, "envpool")
@@ -139,22 +143,24 @@ def time_in_turns(
     return [Rate(name, np.asarray(found)) for name, found in samples.items()]
 
 
-def _ours(config: PPOConfig, backend: Literal["gymnasium", "envpool"]) -> Trainer:
+def _ours(config: PPOConfig, backend: Literal["gymnasium", "envpool"], workers: int = 1) -> Trainer:
     from eigenwell.ppo._environments import Environments
     from eigenwell.ppo.torch import ActorCritic
 
     def run(seed: int, updates: int) -> list[float]:
         steps = updates * config.steps_per_update
         # What trains is not scored: that is no part of the comparison. `train` looks at the losses.
-        result = train(dataclasses.replace(config, backend=backend, seed=seed, total_steps=steps))
+        changes = {"backend": backend, "workers": workers, "seed": seed, "total_steps": steps}
+        result = train(dataclasses.replace(config, **changes))  # type: ignore[arg-type]
         return [row.steps_per_second for row in result.metrics]
 
     probe = Environments(config.environment, 1, 0)
     networks = ActorCritic(config, probe.size, probe.actions)
-    return Trainer(f"eigenwell, {backend}", _size(networks.parameters()), run)
+    name = f"eigenwell, {backend}" + (f" in {workers} processes" if workers > 1 else "")
+    return Trainer(name, _size(networks.parameters()), run)
 
 
-def _theirs(config: PPOConfig, threads: int) -> Trainer:
+def _theirs(config: PPOConfig, threads: int, *, processes: bool = False) -> Trainer:
     torch = require("torch", extra="sb3")
     from stable_baselines3.common.callbacks import BaseCallback
 
@@ -175,7 +181,7 @@ def _theirs(config: PPOConfig, threads: int) -> Trainer:
             self.times.append(time.perf_counter())
 
     def run(seed: int, updates: int) -> list[float]:
-        model = sb3_ppo(dataclasses.replace(config, seed=seed))
+        model = sb3_ppo(dataclasses.replace(config, seed=seed), processes=processes)
         before, clock = torch.get_num_threads(), Clock()
         torch.set_num_threads(threads)
         try:
@@ -192,6 +198,8 @@ def _theirs(config: PPOConfig, threads: int) -> Trainer:
         model = sb3_ppo(config)
     model.get_env().close()
     words = "1 torch thread" if threads == 1 else f"{threads} torch threads"
+    if processes:
+        words += f", {config.environments} processes"
     return Trainer(f"Stable-Baselines3, {words}", _size(model.policy.parameters()), run)
 
 

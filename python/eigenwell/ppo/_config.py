@@ -24,6 +24,8 @@ class PPOConfig:
         environment: Gymnasium id.
         backend: What steps the environments: ``"gymnasium"``, one after another, or ``"envpool"``,
             in parallel and in C++, for the environments that EnvPool has.
+        workers: Processes that step Gymnasium's environments, as many as there are cores to gain
+            from them; 1 steps them in this one. Has no part in the results.
         seed: Of weights, actions, minibatches and environments.
         total_steps: Environment steps, rounded up to whole rollouts.
         environments: Environments side by side.
@@ -60,6 +62,7 @@ class PPOConfig:
 
     environment: str
     backend: Literal["gymnasium", "envpool"] = "gymnasium"
+    workers: int = 1
     seed: int = 0
     total_steps: int = 1_000_000
     environments: int = 16
@@ -97,6 +100,7 @@ class PPOConfig:
         for name in ("seed", "evaluate_every"):
             _checks.integer(getattr(self, name), name, low=0, high=_MAX)
         for name in (
+            "workers",
             "total_steps",
             "environments",
             "rollout_steps",

@@ -1,18 +1,8 @@
-"""Environments side by side, with an episode's last observation kept apart from the next's first.
-
-What steps them is a backend. Gymnasium's steps them one after another; it has three autoreset
-modes. In its default, NEXT_STEP, the step after an episode's end ignores the action and must be
-masked out of the rollout; SAME_STEP resets within the ending step, so that every step is one of an
-episode, and hands over the final observation beside the first one. EnvPool steps them in threads;
-it knows NEXT_STEP alone, and gets SAME_STEP here by resetting those that ended before the next
-step.
-"""
+"""Environments side by side; an episode's last observation is kept apart from the next's first."""
 
 from __future__ import annotations
 
-import os
-import warnings
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,35 +10,11 @@ import numpy.typing as npt
 from eigenwell._checks import require
 from eigenwell.errors import ArgumentError, EigenwellError, TrainingError
 from eigenwell.evaluation import make_environment
+from eigenwell.ppo import _backends
 from eigenwell.ppo._spaces import Actions, observation_size
 
-
-class Step(NamedTuple):
-    """What a step of n environments gave.
-
-    Attributes:
-        obs: ``(n, size)``, to act on next: where an episode ended, the first of the next.
-        rewards: ``(n,)``.
-        terminated: ``(n,)``, the environment reached a terminal state.
-        done: ``(n,)``, the episode ended, by that or by a limit.
-        final_obs: ``(ended, size)``, the last observations of the episodes that ended.
-    """
-
-    obs: npt.NDArray[Any]
-    rewards: npt.NDArray[np.float64]
-    terminated: npt.NDArray[np.bool_]
-    done: npt.NDArray[np.bool_]
-    final_obs: npt.NDArray[Any]
-
-
-class _Backend(Protocol):
-    """Environments that have been created; their exceptions are turned into ours outside."""
-
-    def reset(self) -> npt.NDArray[Any]: ...
-
-    def step(self, actions: npt.NDArray[Any]) -> Step: ...
-
-    def close(self) -> None: ...
+if TYPE_CHECKING:
+    from eigenwell.ppo._backends import Step
 
 
 class Environments:
@@ -59,6 +25,7 @@ class Environments:
         count: n.
         seed: Of all resets, together with the number given to :meth:`restart`.
         backend: ``"gymnasium"`` or ``"envpool"``.
+        workers: Processes that step Gymnasium's; 1 steps them here. Has no part in the results.
 
     Attributes:
         actions: Their action space.
@@ -69,10 +36,12 @@ class Environments:
         BackendUnavailableError: Gymnasium, EnvPool or a package of the environment is missing.
     """
 
-    def __init__(self, env_id: str, count: int, seed: int, *, backend: str = "gymnasium") -> None:
+    def __init__(
+        self, env_id: str, count: int, seed: int, *, backend: str = "gymnasium", workers: int = 1
+    ) -> None:
         self.env_id, self.count, self._seed = env_id, count, seed
-        self._create = _EnvPool if backend == "envpool" else _Gymnasium
-        self._running: _Backend | None = None
+        self._backend, self._workers = backend, workers
+        self._running: _backends.Backend | None = None
         self._steps = 0
         require("gymnasium", extra="learn")
         if backend == "envpool":
@@ -85,6 +54,7 @@ class Environments:
         try:
             self.actions = Actions.of(probe.action_space, env_id)
             self.size = observation_size(probe.observation_space, env_id)
+            self._spec = probe.spec
         finally:
             probe.close()
 
@@ -105,7 +75,7 @@ class Environments:
         self._steps = steps
         seeds = np.random.SeedSequence([self._seed, segment]).generate_state(self.count)
         try:
-            self._running = self._create(self.env_id, [int(seed >> 1) for seed in seeds])
+            self._running = self._create([int(seed >> 1) for seed in seeds])
             obs = self._running.reset()
         except EigenwellError:
             raise
@@ -136,6 +106,13 @@ class Environments:
             self._running.close()
             self._running = None
 
+    def _create(self, seeds: list[int]) -> _backends.Backend:
+        if self._backend == "envpool":
+            return _backends.EnvPool(self.env_id, seeds)
+        if self._workers == 1:
+            return _backends.InThread(lambda: make_environment(self.env_id), seeds)
+        return _backends.InProcesses(self._spec, seeds, self._workers)
+
     def _check(self, what: str, *arrays: npt.NDArray[Any]) -> None:
         if not all(np.isfinite(array).all() for array in arrays):
             raise TrainingError(
@@ -151,67 +128,3 @@ class Environments:
     @property
     def _where(self) -> str:
         return f"environment step {self._steps + 1} or up to {self.count - 1} after it"
-
-
-class _Gymnasium:
-    """Gymnasium's vector of environments in this thread."""
-
-    def __init__(self, env_id: str, seeds: list[int]) -> None:
-        from gymnasium.vector import AutoresetMode, SyncVectorEnv
-
-        self._seeds = seeds
-        self._vector: Any = SyncVectorEnv(
-            [lambda: make_environment(env_id)] * len(seeds),
-            autoreset_mode=AutoresetMode.SAME_STEP,
-            copy=False,
-        )
-
-    def reset(self) -> npt.NDArray[Any]:
-        obs, _ = self._vector.reset(seed=self._seeds)
-        return np.array(obs)
-
-    def step(self, actions: npt.NDArray[Any]) -> Step:
-        obs, rewards, terminated, truncated, info = self._vector.step(actions)
-        done = terminated | truncated
-        final = [info["final_obs"][i] for i in np.flatnonzero(done)]
-        final_obs = np.stack(final) if final else np.empty((0, obs.shape[1]), obs.dtype)
-        return Step(np.array(obs), rewards, terminated, done, final_obs)
-
-    def close(self) -> None:
-        self._vector.close()
-
-
-class _EnvPool:
-    """EnvPool's environments, in as many threads as this process may use."""
-
-    def __init__(self, env_id: str, seeds: list[int]) -> None:
-        import envpool
-
-        # The pool gives environment i the seed `seed + i`.
-        self._pool: Any = envpool.make(
-            env_id,
-            env_type="gymnasium",
-            num_envs=len(seeds),
-            num_threads=min(len(seeds), os.cpu_count() or 1),
-            seed=seeds[0],
-        )
-
-    def reset(self) -> npt.NDArray[Any]:
-        with warnings.catch_warnings():  # Gymnasium's, about bounds that the pool gives in float64
-            warnings.simplefilter("ignore", UserWarning)
-            obs, _ = self._pool.reset()
-        return np.array(obs)
-
-    def step(self, actions: npt.NDArray[Any]) -> Step:
-        obs, rewards, terminated, truncated, _ = self._pool.step(actions)
-        done = terminated | truncated
-        ended = np.flatnonzero(done)
-        final_obs = obs[ended]  # a copy
-        if len(ended):
-            first, info = self._pool.reset(ended.astype(np.int32))
-            obs = obs.copy()
-            obs[info["env_id"]] = first
-        return Step(obs, rewards.astype(np.float64), terminated & ~truncated, done, final_obs)
-
-    def close(self) -> None:
-        self._pool.close()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 LAST, BEST, CONFIG = "last.safetensors", "best.safetensors", "config.json"
 # What a resumed run may change; everything else would make it another run.
-FREE = frozenset({"total_steps", "evaluate_every", "evaluate_episodes"})
+FREE = frozenset({"workers", "total_steps", "evaluate_every", "evaluate_episodes"})
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,11 @@ class _Run:
         self.rows: list[Metrics] = []
         self.best_score, self.best_steps = -math.inf, 0
         self.environments = Environments(
-            config.environment, config.environments, config.seed, backend=config.backend
+            config.environment,
+            config.environments,
+            config.seed,
+            backend=config.backend,
+            workers=config.workers,
         )
         self.rng = np.random.default_rng(config.seed)
         self.learner = Learner(config, self.environments.size, self.environments.actions)
