@@ -21,7 +21,7 @@ def test_it_keeps_what_it_measured_and_writes_the_page(here: Any, tmp_path: Path
     ran = here(*options, "--only", "quadratic", "synchrony")
     assert ran.status == 0, ran.err
     document = json.loads(ran.out)
-    assert document["results"] == 2
+    assert document["results"] == 3  # synchrony of the trained walker too
     # Of a single episode there is no interval.
     assert document["verdicts"] == {"quadratic": "undecided", "article-synchrony": "undecided"}
     lines = [json.loads(line) for line in (tmp_path / "walker.jsonl").read_text().splitlines()]

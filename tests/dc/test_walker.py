@@ -13,6 +13,7 @@ from tests.helpers.repository import ROOT
 from tests.helpers.tolerances import ARTICLE_ACTION, WALKER_ACTION
 
 from eigenwell import backend, dc
+from eigenwell.errors import ArgumentError
 
 CONSTANTS: dict[str, Any] = json.loads((ROOT / "tools" / "article_walker.json").read_text())
 
@@ -72,3 +73,22 @@ def test_lanes_with_fused_multiply_add_agree_to_the_bit() -> None:
             actions.append(dc.walker()(states))
     for other in actions[1:]:
         np.testing.assert_array_equal(other, actions[0])
+
+
+def test_the_trained_walker_is_a_run_of_the_preset_at_five_bits() -> None:
+    from eigenwell.ppo import PPOConfig
+
+    policy = dc.walker("trained")
+    assert (policy.inputs, policy.neurons, policy.eigenvalues, policy.bits) == (24, 4, 6, 5)
+    assert not policy.quadratic
+    policy.run_self_test()
+    about = policy.metadata
+    stored = PPOConfig.from_mapping(about["training"]["config"])
+    assert stored == PPOConfig.preset("walker", backend="envpool", seed=stored.seed)
+    assert about["score"]["episodes"] == 100
+    assert about["score"]["mean"] > dc.walker().metadata["score"]["mean"]
+
+
+def test_a_walker_of_another_name() -> None:
+    with pytest.raises(ArgumentError, match="`name` must be one of article, trained, got 'best'"):
+        dc.walker("best")

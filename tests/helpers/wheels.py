@@ -20,6 +20,7 @@ REQUIRED = (
     "eigenwell/_native*.so",
     "eigenwell/_native.pyi",
     "eigenwell/dc/article_walker.dcp",
+    "eigenwell/dc/trained_walker.dcp",
     "eigenwell/include/eigenwell/eigenwell.h",
     "eigenwell/include/eigenwell/version.hpp",
     "eigenwell/include/eigenwell/dc/*.hpp",

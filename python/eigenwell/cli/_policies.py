@@ -17,28 +17,36 @@ PolicyPath: TypeAlias = Annotated[
 ]
 
 
-#: What names the bundled policy where a file name is expected.
-BUNDLED = "walker"
+_WHOSE = {"article": "article's", "trained": "trained"}
+#: What names the bundled policies where a file name is expected.
+BUNDLED = {"walker": "article", "trained": "trained"}
 
 
 def load_policy(path: Path | None, *, no_quadratic: bool = False) -> PackedPolicy:
     """Return the policy in a file, by default the walker of the article.
 
     Args:
-        path: A ``.dcp`` file; None or ``walker`` (unless a file has that name) is the article's.
+        path: A ``.dcp`` file; unless files have these names, ``walker`` is the article's, as None
+            is, and ``trained`` ours.
         no_quadratic: Leave the quadratic term out.
 
     Raises:
         ArgumentError: The file cannot be read.
         FormatError: It is not a valid policy.
     """
-    policy = walker() if path is None or _is_bundled(path) else PackedPolicy.load(path)
+    name = _bundled(path)
+    if name is not None:
+        policy = walker(name)
+    else:
+        assert path is not None
+        policy = PackedPolicy.load(path)
     return policy.without_quadratic() if no_quadratic else policy
 
 
 def policy_label(path: Path | None) -> str:
     """Name a policy in a title."""
-    return "the article's walker" if path is None or _is_bundled(path) else str(path)
+    name = _bundled(path)
+    return str(path) if name is None else f"the {_WHOSE[name]} walker"
 
 
 def environment_of(policy: PackedPolicy, chosen: str | None) -> str:
@@ -68,5 +76,8 @@ def physics_report(policy: PackedPolicy, env_id: str) -> tuple[bool | None, str]
     return matches, words[matches]
 
 
-def _is_bundled(path: Path) -> bool:
-    return str(path) == BUNDLED and not path.exists()
+def _bundled(path: Path | None) -> str | None:
+    """Return the name of a bundled policy, None for a file."""
+    if path is None:
+        return "article"
+    return None if path.exists() else BUNDLED.get(str(path))

@@ -69,8 +69,9 @@ class Findings(Options):
     seeds: int = 100
     """Most seeds of each experiment: episodes, or runs of training; a few for a first look."""
 
-    trained: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
-    """A walker to study beside the article's: a .dcp file, or a run's folder."""
+    trained: Annotated[str, tyro.conf.arg(metavar="FILE")] = _TRAINED
+    """A walker to study beside the article's: a .dcp file, or a run's folder; by default the one
+    that comes with the package."""
 
     runs: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("runs/findings")
     """Folder for the training runs, which go on where they were killed."""
@@ -130,10 +131,8 @@ class Findings(Options):
             "training": findings.training_experiments(str(self.runs)),
             "runs": findings.run_experiments(self.score),
         }
-        walkers = {findings.ARTICLE: "the article's"}
-        sources = {findings.ARTICLE: findings.ARTICLE}
-        if self.trained is not None:
-            walkers[_TRAINED], sources[_TRAINED] = "trained", self.trained
+        walkers = {findings.ARTICLE: "the article's", _TRAINED: "trained"}
+        sources = {findings.ARTICLE: findings.ARTICLE, _TRAINED: self.trained}
         for name, source in sources.items():
             for part, experiments in findings.walker_experiments(name, source).items():
                 parts[part] += experiments  # type: ignore[index]
@@ -201,7 +200,7 @@ class Findings(Options):
     def _command(self) -> str:
         """Return the command line that makes the page."""
         words = ["eigenwell findings walker -o docs/findings --jobs 2"]
-        if self.trained is not None:
+        if self.trained != _TRAINED:
             words.append(f"--trained {Path(self.trained).name}")
         if self.score:
             words.append(f"--score {' '.join(Path(folder).name for folder in self.score)}")

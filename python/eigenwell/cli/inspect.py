@@ -29,7 +29,7 @@ class Inspect(Options):
     """Show a policy's sizes, codebook, self-test, Lipschitz certificate and metadata."""
 
     policy: PolicyPath = None
-    """A .dcp file; by default the article's walker."""
+    """A .dcp file, or trained for the walker trained here; by default the article's walker."""
 
     def run(self, output: Output) -> int:
         """Print the tables."""

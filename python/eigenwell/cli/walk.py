@@ -25,7 +25,7 @@ class Walk(Options):
     """Let a policy act in its environment and print the score of each episode."""
 
     policy: PolicyPath = None
-    """A .dcp file; by default the article's walker."""
+    """A .dcp file, or trained for the walker trained here; by default the article's walker."""
 
     episodes: int = 10
     """Number of episodes; episode i runs with the seed SEED + i."""

@@ -286,11 +286,23 @@ class PackedPolicy(_native.PackedPolicy):
         return type(self), (self.dumps(),)
 
 
-def walker() -> PackedPolicy:
-    """Return the walker of the article: 24 inputs, 4 neurons of 6 eigenvalues, 5-bit weights.
+#: Those of :func:`walker`.
+WALKERS = ("article", "trained")
 
-    It walks BipedalWalker-v3 at about 311 points. Built from the published constants by
-    ``tools/build_article_walker.py``.
+
+def walker(name: str = "article") -> PackedPolicy:
+    """Return a walker for BipedalWalker-v3: 24 inputs, 4 neurons of 6 eigenvalues, 5-bit weights.
+
+    Args:
+        name: ``"article"``, at about 311 points, built from the published constants by
+            ``tools/build_article_walker.py``; or ``"trained"``, at about 318, by
+            ``eigenwell train --preset walker --seed 3`` and ``eigenwell distil``: its metadata have
+            the settings.
+
+    Raises:
+        ArgumentError: There is none of that name.
     """
-    resource = importlib.resources.files("eigenwell.dc") / "article_walker.dcp"
+    if name not in WALKERS:
+        raise ArgumentError(f"`name` must be one of {', '.join(WALKERS)}, got {name!r}")
+    resource = importlib.resources.files("eigenwell.dc") / f"{name}_walker.dcp"
     return PackedPolicy.loads(resource.read_bytes())

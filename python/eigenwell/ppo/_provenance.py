@@ -60,4 +60,5 @@ def _machine() -> str:
     except OSError:  # not Linux
         pass
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{processor or platform.machine()}, {cores} cores, {platform.platform()}"
+    system = f"{platform.system()} {platform.machine()}"
+    return f"{processor or platform.machine()}, {cores} cores, {system}"

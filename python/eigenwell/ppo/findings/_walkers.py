@@ -115,7 +115,7 @@ def walker_experiments(name: str = ARTICLE, source: str = ARTICLE) -> dict[str, 
 
     Args:
         name: What its experiments' names begin with.
-        source: ``"article"``, a ``.dcp`` file, a checkpoint, or the folder of a run.
+        source: ``"article"``, ``"trained"``, a ``.dcp`` file, a checkpoint, or the folder of a run.
 
     Raises:
         EigenwellError: It cannot be read.

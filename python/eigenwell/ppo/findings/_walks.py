@@ -22,6 +22,8 @@ from eigenwell.ppo._policy import INPUT_CLIP, TrainedPolicy
 WALKER = "BipedalWalker-v3"
 #: What names the article's walker where a file is expected.
 ARTICLE = "article"
+# Those that come with the package.
+BUNDLED = (ARTICLE, "trained")
 #: Observations that come from each leg: hip angle and speed, knee angle and speed, contact. The
 #: order is Gymnasium's, in ``gymnasium/envs/box2d/bipedal_walker.py``.
 LEGS = (range(4, 9), range(9, 14))
@@ -100,10 +102,10 @@ def walk(policy: Act, seed: int, *, env_id: str = WALKER) -> Walk:
 
 @lru_cache(maxsize=4)
 def load(source: str, policy: str) -> dc.PackedPolicy | TrainedPolicy:
-    """Return the walker in a file or a run's folder, or the article's.
+    """Return the walker in a file or a run's folder, or a bundled one.
 
     Args:
-        source: ``"article"``, a ``.dcp`` file, a checkpoint, or the folder of a run.
+        source: ``"article"``, ``"trained"``, a ``.dcp`` file, a checkpoint, or the folder of a run.
         policy: Its :func:`identity`, which results are kept by.
 
     Raises:
@@ -112,8 +114,8 @@ def load(source: str, policy: str) -> dc.PackedPolicy | TrainedPolicy:
     """
     if identity(source) != policy:
         raise ArgumentError(f"`{source}` must stay as it is while it is studied, and has changed")
-    if source == ARTICLE:
-        return dc.walker()
+    if source in BUNDLED:
+        return dc.walker(source)
     path = _file(source)
     if path.suffix == ".dcp":
         file = dc.PackedPolicy.load(path)
@@ -130,6 +132,8 @@ def identity(source: str) -> str:
     """Return what results of a policy are kept by: the hash of its file, or ``"article"``."""
     if source == ARTICLE:
         return ARTICLE
+    if source in BUNDLED:
+        return hashlib.sha256(dc.walker(source).dumps()).hexdigest()[:16]
     return hashlib.sha256(read_bytes(_file(source))).hexdigest()[:16]
 
 
