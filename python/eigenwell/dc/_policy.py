@@ -295,7 +295,7 @@ def walker(name: str = "article") -> PackedPolicy:
 
     Args:
         name: ``"article"``, at about 311 points, built from the published constants by
-            ``tools/build_article_walker.py``; or ``"trained"``, at about 318, by
+            ``tools/build_article_walker.py``; or ``"trained"``, at about 316, by
             ``eigenwell train --preset walker --seed 3`` and ``eigenwell distil``: its metadata have
             the settings.
 
