@@ -161,3 +161,14 @@ def descend(
 ) -> None: ...
 def riesz_quick(x: Any, exponent: float, pairs: str, softening: float, gradient: bool) -> Any: ...
 def all_finite(values: _Address, count: int, dtype: str) -> bool: ...
+def softmax_pg(
+    ratios: npt.NDArray[np.float64],
+    shortfalls: npt.NDArray[np.float64],
+    rates: npt.NDArray[np.float64],
+    thresholds: npt.NDArray[np.float64] | None,
+    times: npt.NDArray[np.int64] | None,
+    *,
+    steps: int,
+    gentle: bool,
+    threads: int,
+) -> float: ...

@@ -14,8 +14,10 @@ Example:
     (1954, 0.00383)
 """
 
+from eigenwell.wells import bounds, mdp, monitor
 from eigenwell.wells._bandit import Bandit
 from eigenwell.wells._exponent import WellExponent, well_exponent
+from eigenwell.wells._maps import escape_times, final_policies
 from eigenwell.wells._measures import (
     Plateau,
     Sinking,
@@ -41,14 +43,19 @@ __all__ = [
     "Run",
     "Sinking",
     "WellExponent",
+    "bounds",
     "corners",
     "delightful_pg",
     "entropy_pg",
     "escape_time",
+    "escape_times",
     "escort_pg",
+    "final_policies",
     "frozen_rollout_pg",
     "hadamard_pg",
     "log_barrier_pg",
+    "mdp",
+    "monitor",
     "normalised_pg",
     "npg",
     "plateau",
