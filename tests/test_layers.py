@@ -24,7 +24,6 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("P4", ("integrations", "particles", "ppo", "wells")),
     ("P5", ("report",)),
     ("P6", ("benchmarks",)),
-    ("P6", ("benchmarks",)),
     ("P6", ("cli",)),
     ("P6", ("__main__",)),
 )

@@ -59,7 +59,7 @@ def test_a_run_becomes_a_file(here: Any, run: Path, tmp_path: Path) -> None:
         "file",
     ]
     assert facts["file"].startswith(f"{file.stat().st_size} bytes")
-    assert facts["constants"] == "56 bytes, weights 8 of them"
+    assert facts["constants"] == "52 bytes, weights 8 of them"
     stages = list(dict.fromkeys(line.partition(":")[0] for line in result.err.splitlines()))
     assert stages[:5] == [
         "score in float",

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from eigenwell import dc
+from eigenwell.dc import bitwise
 from eigenwell.evaluation import environment_fingerprint
 
 # SWIG's types in Box2D warn while they are made, and an error at that point ends the interpreter.
@@ -170,3 +171,23 @@ def test_a_warning_is_shown_once_and_plainly(apart: Any, toy_policy: Path) -> No
     result = apart("walk", toy_policy, "--env", "toy_environments:Warns-v0", "--quiet")
     assert result.err == "eigenwell: warning: the ground is wet\n"
     assert result.status == 0
+
+
+def test_a_bitwise_policy_is_scored_from_its_file(here: Any, tmp_path: Path) -> None:
+    file = tmp_path / "cartpole.json"
+    bitwise.cartpole().save(file)
+    result = here("eval", file, "--episodes", 2, "--seed", 10_000, "--json", "--quiet")
+    document = json.loads(result.out)
+    assert (result.status, document["environment"]) == (0, "CartPole-v1")
+    assert [episode["return"] for episode in document["episodes"]] == [500, 500]
+    assert document["quadratic"] is False
+    for arguments, message in (
+        (("--no-quadratic",), "`--no-quadratic` must come with a .dcp file"),
+        (("--env", "Acrobot-v1"), "observations must be a Box of shape (4,), got a Box of shape"),
+        (("--env", "toy_environments:Toy-v0"), "chooses between the actions 0 and 1, got Box("),
+    ):
+        result = here("eval", file, *arguments)
+        assert result.status == 2
+        assert message in result.sentence
+    file.write_text("{}")
+    assert f"`{file}` is not a valid bitwise policy" in here("eval", file).sentence

@@ -265,6 +265,23 @@ def test_what_cannot_be_exported(make: Any, error: type[EigenwellError], message
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "method",
+    [
+        "predict",
+        "_predict",
+        "get_distribution",
+        "extract_features",
+        "_get_action_dist_from_latent",
+    ],
+)
+def test_a_policy_class_that_may_compute_something_else(method: str) -> None:
+    made = model(environment(BOX))
+    made.policy.__class__ = type("Own", (ActorCriticPolicy,), {method: lambda *_: None})
+    with pytest.raises(ArgumentError, match=f"got Own, which has a `{method}` of its own"):
+        to_c(made)
+
+
 def test_statistics_that_do_not_fit() -> None:
     env = environment(BOX)
     made, normalise = model(env), statistics(env)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,14 @@ def test_the_actor_is_a_layer_of_dc_neurons_with_the_options_given() -> None:
     assert optimised == {id(p) for p in made.policy.parameters()}
 
 
+@pytest.mark.parametrize("widths", [[], {"vf": []}, {"pi": []}])
+def test_a_critic_without_hidden_layers(widths: Any) -> None:
+    options = {"net_arch": widths}
+    made = model(environment(SQUARE), DCActorCriticPolicy, policy_kwargs=options)
+    assert len(made.policy.mlp_extractor.value_net) == 0
+    assert made.policy.value_net.in_features == 5
+
+
 def test_the_seed_decides_the_weights() -> None:
     first, second = (model(environment(SQUARE), DCActorCriticPolicy) for _ in range(2))
     assert torch.equal(first.policy.action_net.weights, second.policy.action_net.weights)
@@ -98,6 +108,24 @@ def test_models_and_policies_are_saved_and_loaded(tmp_path: Path) -> None:
         load_vec_normalize(tmp_path / "vn.pkl").normalize_obs(obs),
         statistics(env).normalize_obs(obs),
     )
+
+
+def test_a_model_is_read_without_the_code_of_its_schedules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "schedules_of_a_user.py"
+    source.write_text("def falling(left):\n    return 1e-3 * left\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    falling = importlib.import_module(source.stem).falling
+    options = {"learning_rate": falling, "clip_range": falling, "clip_range_vf": falling}
+    made = model(environment(SQUARE), DCActorCriticPolicy, **options)
+    made.save(tmp_path / "model.zip")
+    monkeypatch.delitem(sys.modules, source.stem)
+    source.unlink()
+    # Stable-Baselines3 would warn of what it cannot read, and warnings are errors here.
+    loaded = load_policy(tmp_path / "model.zip")
+    obs = observations(5)
+    np.testing.assert_array_equal(loaded.predict(obs, deterministic=True)[0], predicted(made, obs))
 
 
 @pytest.mark.parametrize("normalised", [False, True], ids=["raw", "normalised"])

@@ -29,7 +29,7 @@ from eigenwell.ppo.distil import (
     sweep,
 )
 from eigenwell.ppo.distil._pack import pack
-from eigenwell.ppo.torch._distil import imitation_loss
+from eigenwell.ppo.torch._distil import Imitation, imitation_loss
 from eigenwell.ppo.torch._quantised_layer import QuantisedLayer
 
 TARGET = "ppo/Target-v0"
@@ -183,6 +183,7 @@ def test_the_file_says_where_it_comes_from(run, tmp_path) -> None:
     assert about["score"] == {
         "mean": result.score.mean, "std": result.score.std, "episodes": 5, "first_seed": 10_000,
     }  # fmt: skip
+    assert about["float_score"]["mean"] == result.float_score.mean != result.score.mean
     assert about["training"]["git"] == written["git"]
     assert about["training"]["versions"] == written["versions"]
     assert about["training"]["config"]["total_steps"] == 128
@@ -195,6 +196,55 @@ def test_the_file_says_where_it_comes_from(run, tmp_path) -> None:
     assert result.constant_bytes == 8 + 4 * (64 + 4 + 1 + 1)
     assert (result.candidate, result.candidate_scores) == (0, ())
     assert result.score is result.rounded_score
+
+
+def test_imitation_goes_where_the_quantised_policy_goes_and_forgets_nothing() -> None:
+    class Recorder:
+        """Observations that say which step they are of."""
+
+        count = 2
+
+        def __init__(self) -> None:
+            self.actions = []
+
+        def restart(self, _):
+            return np.full((2, 1), -1.0, np.float32)
+
+        def step(self, actions):
+            self.actions.append(actions)
+            none = np.zeros(2, np.bool_)
+            obs = np.full((2, 1), len(self.actions) / 300 - 1, np.float32)
+            return Step(obs, np.zeros(2), none, none, np.zeros((0, 1)))
+
+    policy, environments = teacher(), Recorder()
+    layer = QuantisedLayer.of(policy, bits=2, codebook="affine")
+    rounded = pack(layer, Teacher(policy), bits=2)
+    tuner = Imitation(layer, Teacher(policy), environments, small(steps=1024, learning_rate=0.01))
+    tuner.advance()
+    obs = np.arange(256, dtype=np.float32)[:, None] / 300 - 1
+    acted = np.stack(environments.actions)[:, 0]
+    np.testing.assert_allclose(acted, rounded(obs), atol=ROUNDING)
+    assert np.abs(acted[:, 0] - [policy(row)[0] for row in obs]).max() > 0.01
+    assert tuner._adam.param_groups[0]["lr"] == pytest.approx(0.005)
+    tuner.advance()
+    assert (tuner.steps, tuner._adam.param_groups[0]["lr"]) == (1024, 0)
+    x = np.concatenate(tuner._x)
+    assert len(x) == 1024
+    np.testing.assert_allclose(np.concatenate(tuner._targets), policy.output(x), atol=ROUNDING)
+
+
+def test_no_score_decides_on_seeds_of_another(monkeypatch) -> None:
+    made = []
+
+    class Noted(Environments):
+        def __init__(self, env_id, count, seed, **options) -> None:
+            made.append((count, seed))
+            super().__init__(env_id, count, seed, **options)
+
+    monkeypatch.setattr(_distil, "Environments", Noted)
+    result = distil(teacher(), small(seed=3, candidate_episodes=6))
+    assert made[1:] == [(6, 2_000_000), (4, 3)]
+    assert result.score.episodes[0].seed == 10_000
 
 
 def test_ppo_goes_on_from_the_last_checkpoint(run) -> None:
@@ -216,7 +266,8 @@ def test_ppo_begins_where_the_run_ended(run) -> None:
     for name in ("critic.0.weight", "critic.4.bias", "log_std"):
         np.testing.assert_array_equal(learnt[name], tensors[name])
     tuner.advance()
-    tuner.close()
+    assert (tuner._policy.log_std != source.policy.log_std).all()
+    np.testing.assert_array_equal(tuner._policy.log_std, tuner._learner.weights()["log_std"])
     assert tuner.steps == 64
     obs = np.float32([[0.4]])
     np.testing.assert_allclose(
@@ -226,6 +277,11 @@ def test_ppo_begins_where_the_run_ended(run) -> None:
     assert (layer.weights.detach().numpy() != source.policy.weights["weights"]).all()
     for name, array in layer.acting(source.policy).items():
         np.testing.assert_array_equal(tuner._policy.weights[name], array)
+    rates = [tuner._learner._adam.param_groups[0]["lr"]]
+    tuner.advance()
+    tuner.close()
+    # Of five updates, the first two.
+    assert [*rates, tuner._learner._adam.param_groups[0]["lr"]] == pytest.approx([0.02, 0.016])
 
 
 @pytest.mark.parametrize(("scores", "best"), [((1, 3, 2), 1), ((4, 3, 2), 0), ((1, 2, 3), 2)])
@@ -299,13 +355,13 @@ def test_progress_counts_and_what_it_raises_leaves() -> None:
 
     def progress(now) -> None:
         seen.append(now)
-        if now.stage == "candidate 1 of 2":
+        if now.stage == "candidate 2 of 2":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        distil(teacher(), small(), progress=progress)
+        distil(teacher(), small(steps=3000), progress=progress)
     tuning = [p for p in seen if p.stage == "fine-tune (distil)"]
-    assert tuning == [Progress("fine-tune (distil)", done, 4096) for done in (1024, 2048)]
+    assert tuning == [Progress("fine-tune (distil)", done, 3000) for done in (1024, 2048, 3000)]
     assert seen[4] == Progress("score in float", 5, 5)
 
 

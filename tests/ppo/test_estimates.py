@@ -12,7 +12,7 @@ from eigenwell.ppo import PPOConfig, ReturnScale, RunningMoments, gae
 from eigenwell.ppo._environments import Environments
 from eigenwell.ppo._policy import INPUT_CLIP
 from eigenwell.ppo._rollout import Collector
-from eigenwell.ppo._train import _Run
+from eigenwell.ppo._state import RunState
 from eigenwell.ppo.torch import ActorCritic, Learner, approximate_kl, clipped_objective, normalised
 
 # The bar. Ours and the references are float64 but for the losses, whose float32 terms of
@@ -132,7 +132,7 @@ def rollout(environment, **changes):
     environments = Environments(environment, 2, 0)
     collector = Collector(config, environments, np.random.default_rng(0))
     collector.restart(0, steps=0)
-    result = collector.collect(_Run(config, None).policy)
+    result = collector.collect(RunState(config, environments).policy)
     return result, environments, collector
 
 
@@ -181,11 +181,12 @@ def test_a_truncation_is_bootstrapped_from_the_final_observation() -> None:
 @pytest.mark.parametrize("environment", ["ppo/Target-v0", "ppo/Discrete-v0"])
 @pytest.mark.parametrize("actor", ["dc", "mlp"])
 def test_the_numpy_actor_is_the_torch_one(environment, actor) -> None:
-    run = _Run(PPOConfig(environment, actor=actor, hidden=(8, 5)), None)
+    environments = Environments(environment, 1, 0)
+    run = RunState(PPOConfig(environment, actor=actor, hidden=(8, 5)), environments)
     with torch.no_grad():
         for parameter in run.learner.networks.actor.parameters():
             parameter.normal_(generator=torch.Generator().manual_seed(0))
-    policy = run._policy()
+    policy = run.acting()
     x = np.random.default_rng(0).uniform(-3, 3, (50, 1)).astype(np.float32)
     with torch.no_grad():
         expected = run.learner.networks.actor(torch.from_numpy(x)).numpy()

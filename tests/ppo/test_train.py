@@ -17,7 +17,10 @@ from tests.ppo import toys  # noqa: F401  (registers the environments)
 
 from eigenwell.errors import ArgumentError, EigenwellError, FormatError, ShapeError, TrainingError
 from eigenwell.ppo import PRESETS, PPOConfig, TrainedPolicy, _score, train
-from eigenwell.ppo._train import _Run
+from eigenwell.ppo._environments import Environments
+from eigenwell.ppo._rollout import Collector
+from eigenwell.ppo._state import RunState
+from eigenwell.ppo.torch import Learner
 
 UPDATES, STEPS = 6, 32
 
@@ -109,8 +112,9 @@ def test_the_seed_decides_and_torch_is_left_as_it_was() -> None:
     first, same, other = (train(config(seed=seed)).policy for seed in (1, 1, 2))
     assert_same(first, same)
     assert (first.weights["weights"] != other.weights["weights"]).all()
-    starts = [_Run(config(seed=seed), None).policy.weights["weights"] for seed in (1, 2)]
-    assert (starts[0] != starts[1]).all()
+    environments = Environments("ppo/Target-v0", 2, 0)
+    starts = [RunState(config(seed=seed), environments).policy for seed in (1, 2)]
+    assert (starts[0].weights["weights"] != starts[1].weights["weights"]).all()
     assert torch.get_num_threads() == threads
     assert torch.equal(torch.get_rng_state(), state)
 
@@ -191,6 +195,39 @@ def test_ctrl_c_keeps_the_checkpoint_and_says_its_step(tmp_path) -> None:
         train(config(), output=tmp_path, progress=progress)
     assert raised.value.__notes__[0].endswith(f"has the run up to step {3 * STEPS}")
     assert not list(tmp_path.glob(".*.tmp"))
+
+
+def test_a_watcher_sees_what_is_learnt_from_and_changes_nothing(monkeypatch) -> None:
+    seen, acted, learnt = [], [], []
+    collect, update = Collector.collect, Learner.update
+
+    def collecting(self, policy):
+        acted.append((policy, collect(self, policy)))
+        return acted[-1][1]
+
+    def updating(self, x, actions, advantages, returns, **options):
+        learnt.append(advantages)
+        return update(self, x, actions, advantages, returns, **options)
+
+    plain = train(config("ppo/Discrete-v0"))
+    monkeypatch.setattr(Collector, "collect", collecting)
+    monkeypatch.setattr(Learner, "update", updating)
+    watched = train(config("ppo/Discrete-v0"), watch=lambda *what: seen.append(what))
+    assert_same(watched.policy, plain.policy)
+    assert len(seen) == len(acted) == len(learnt) == UPDATES
+    for (policy, rollout, advantages), what, flat in zip(seen, acted, learnt, strict=True):
+        assert (policy, rollout) == what
+        assert advantages.shape == rollout.actions.shape == (16, 2)
+        np.testing.assert_array_equal(advantages.ravel(), flat)
+
+
+def test_what_a_watcher_raises_ends_the_run(tmp_path) -> None:
+    def watch(*_):
+        raise KilledError
+
+    with pytest.raises(KilledError):
+        train(config(), output=tmp_path, watch=watch)
+    assert_same(train(config(), output=tmp_path, resume=True).policy, train(config()).policy)
 
 
 def test_a_loss_that_diverges_is_named() -> None:

@@ -14,13 +14,13 @@ from eigenwell.evaluation import Episode, Evaluation, OnFrame, evaluate, reward_
 
 if TYPE_CHECKING:
     from eigenwell.cli._output import Output
-    from eigenwell.dc import PackedPolicy
+    from eigenwell.cli._policies import Policy
 
 OnEpisode = Callable[[Episode], None]
 
 
 def score(
-    policy: PackedPolicy,
+    policy: Policy,
     env_id: str,
     *,
     episodes: int,

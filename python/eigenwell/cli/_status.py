@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 DONE: Final = 0
-#: A defect of ours, or an environment that raised.
+#: A defect of ours, an environment that raised, or training that failed.
 DEFECT: Final = 1
 #: The user's mistake or a missing extra: one sentence on stderr.
 MISTAKE: Final = 2

@@ -140,7 +140,8 @@ class Distil(Options):
         policy, last = result.policy, len(result.candidate_scores) - 1
         kept = "no fine-tuning"
         if last >= 0:
-            kept = f"candidate {result.candidate} of 0 to {last}, 0 without fine-tuning"
+            which = f"candidate {result.candidate}" if result.candidate else "the rounded policy"
+            kept = f"{which}, the best of {last + 1} on seeds of their own"
         facts = [
             ("in float", _words(result.float_score)),
             (f"in {policy.bits} bits", _words(result.rounded_score)),

@@ -14,8 +14,9 @@ from eigenwell.cli._options import Options
 from eigenwell.cli._output import Output, as_json, check_writable
 from eigenwell.cli._policies import (
     PolicyPath,
+    check_choices,
     environment_of,
-    load_policy,
+    load_any_policy,
     physics_report,
     policy_label,
 )
@@ -29,7 +30,7 @@ class Evaluate(Options):
     """Score a policy: a fresh environment for each seed, mean with interval, solved or not."""
 
     policy: PolicyPath = None
-    """A .dcp file; by default the article's walker."""
+    """A .dcp file, or the .json file of a bitwise policy; by default the article's walker."""
 
     episodes: int = SOLVED_EPISODES
     """Number of episodes; episode i runs with the seed SEED + i."""
@@ -50,8 +51,9 @@ class Evaluate(Options):
         """Run the episodes; 130 if Ctrl-C ended them."""
         if self.save_json is not None:
             check_writable(self.save_json, "--save-json")
-        policy = load_policy(self.policy, no_quadratic=self.no_quadratic)
+        policy = load_any_policy(self.policy, no_quadratic=self.no_quadratic)
         env_id = environment_of(policy, self.env)
+        check_choices(policy, env_id)
         evaluation = score(
             policy,
             env_id,
@@ -65,7 +67,7 @@ class Evaluate(Options):
             "eval",
             evaluation,
             policy=policy_label(self.policy),
-            quadratic=policy.quadratic is not None,
+            quadratic=getattr(policy, "quadratic", None) is not None,
             physics_same=physics_same,
         )
         if self.save_json is not None:

@@ -16,7 +16,7 @@ from typing import TextIO
 
 from eigenwell._checks import require
 from eigenwell.cli import _status
-from eigenwell.errors import EigenwellError
+from eigenwell.errors import EigenwellError, TrainingError
 from eigenwell.report import printable
 
 
@@ -41,7 +41,9 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _status.BROKEN_PIPE
     except EigenwellError as error:
-        return _fail(str(error), arguments, _status.MISTAKE)
+        status = _status.DEFECT if isinstance(error, TrainingError) else _status.MISTAKE
+        sentence = "; ".join([str(error), *getattr(error, "__notes__", ())])
+        return _fail(sentence, arguments, status)
     except Exception as error:  # noqa: BLE001 - the last line of defence against a bare traceback
         sentence = f"unexpected {type(error).__name__}: {error} (run again with --debug)"
         return _fail(sentence, arguments, _status.DEFECT)

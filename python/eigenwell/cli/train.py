@@ -19,7 +19,7 @@ from eigenwell.cli import _status
 from eigenwell.cli._options import Options
 from eigenwell.cli._train_progress import progress
 from eigenwell.cli._train_settings import Settings, configs_of, swept
-from eigenwell.errors import ArgumentError, FormatError, TrainingError
+from eigenwell.errors import ArgumentError, FormatError
 from eigenwell.report import Table
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Train(Options):
     """Processes of a sweep; as many as there are cores by default."""
 
     def run(self, output: Output) -> int:
-        """Train; 130 if Ctrl-C ended it, 1 if a run of a sweep failed."""
+        """Train; 130 if Ctrl-C ended it, 1 if the environment, the loss or a sweep's run failed."""
         if self.sweep:
             return self._sweep(output)
         config = self._config()
@@ -75,9 +75,6 @@ class Train(Options):
             words = f"interrupted: {notes[-1]}; go on by {self._command(folder)}"
             output.result(_document(config, folder, rows, interrupted=True), words)
             return _status.INTERRUPTED
-        except TrainingError as error:
-            sentence = "; ".join([str(error), *getattr(error, "__notes__", ())])
-            raise TrainingError(sentence) from error
         last = result.metrics[-1]
         document = _document(config, folder, result.metrics, interrupted=False)
         document |= {"best_score": result.best_score, "best_steps": result.best_steps}

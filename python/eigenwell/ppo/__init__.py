@@ -29,6 +29,7 @@ from eigenwell.ppo._metrics import Metrics
 from eigenwell.ppo._normalise import ReturnScale, RunningMoments
 from eigenwell.ppo._policy import TrainedPolicy
 from eigenwell.ppo._presets import PRESETS
+from eigenwell.ppo._rollout import Rollout
 from eigenwell.ppo._sweep import SweepRun, mean_interval, sweep
 from eigenwell.ppo._train import TrainResult, train
 
@@ -37,6 +38,7 @@ __all__ = [
     "Metrics",
     "PPOConfig",
     "ReturnScale",
+    "Rollout",
     "RunningMoments",
     "SweepRun",
     "TrainResult",

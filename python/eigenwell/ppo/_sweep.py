@@ -13,7 +13,8 @@ from eigenwell import _checks
 from eigenwell.errors import ArgumentError, TrainingError
 from eigenwell.ppo import _checkpoint
 from eigenwell.ppo._metrics import from_array
-from eigenwell.ppo._train import LAST, check_same, train
+from eigenwell.ppo._state import LAST, check_same
+from eigenwell.ppo._train import train
 
 if TYPE_CHECKING:
     import os

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eigenwell import _files
@@ -59,7 +57,7 @@ def export(
     if to not in _GENERATORS:
         raise ArgumentError(f"`to` must be one of {', '.join(TARGETS)}, got {to!r}")
     if name is None:
-        name = _name_of(path)
+        name = _names.from_path(path)
     elif not isinstance(name, str):
         raise DTypeError(f"`name` must be a string, got {type(name).__name__}")
     policy.self_test()
@@ -67,10 +65,3 @@ def export(
     if path is not None:
         _files.write_atomic(path, content.encode("ascii") if isinstance(content, str) else content)
     return content
-
-
-def _name_of(path: str | os.PathLike[str] | None) -> str:
-    if path is None:
-        return "policy"
-    stem = re.sub(r"[^0-9A-Za-z]+", "_", Path(path).name.partition(".")[0]).strip("_")
-    return stem if _names.is_identifier(stem) else "policy"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import keyword
+import os
 import re
+from pathlib import Path
 
 from eigenwell.errors import ArgumentError
 
@@ -44,3 +46,11 @@ def identifier(name: str) -> str:
             f"double underscore and no reserved word, got {name[:60]!a}"
         )
     return name
+
+
+def from_path(path: str | os.PathLike[str] | None) -> str:
+    """Return the name that an export to a file has by default, ``"policy"`` if that makes none."""
+    if path is None:
+        return "policy"
+    stem = re.sub(r"[^0-9A-Za-z]+", "_", Path(path).name.partition(".")[0]).strip("_")
+    return stem if is_identifier(stem) else "policy"

@@ -34,17 +34,19 @@ class Quantised(NamedTuple):
 
 
 def fit_codebook(weights: npt.ArrayLike, *, bits: SupportsIndex = 5) -> Quantised:
-    """Fit ``2**bits - 1`` equally spaced levels and an exact zero to weights, in least squares.
+    """Fit equally spaced levels and an exact zero to weights, in least squares.
 
     Alternates between the nearest level of each weight and the best line through the levels, from
-    several spans, and keeps the best.
+    several spans, with ``2**bits - 1`` levels and with one fewer, and keeps the best: weights that
+    lie on an even number of levels, as the article's do, fit no odd one.
 
     Args:
         weights: Any shape, not empty.
         bits: 2 to 8.
 
     Returns:
-        Indices and a codebook of ``2**bits`` entries, ascending but for the zero, which is last.
+        Indices and a codebook of at most ``2**bits`` entries, ascending but for the zero, which is
+        last.
 
     Raises:
         ArgumentError: ``bits`` is out of range, there is no weight, or one is not finite.
@@ -59,8 +61,12 @@ def fit_codebook(weights: npt.ArrayLike, *, bits: SupportsIndex = 5) -> Quantise
     flat, levels = array.ravel(), (1 << bits) - 1
     low, high = float(flat.min()), float(flat.max())
     centre, half = (low + high) / 2, (high - low) / 2
-    grids = [_refined(flat, centre - s * half, centre + s * half, levels) for s in SPANS]
-    books = [np.append(np.linspace(*grid, levels), 0.0).astype(np.float32) for grid in grids]
+    grids = [
+        (*_refined(flat, centre - s * half, centre + s * half, count), count)
+        for count in (levels, levels - 1)
+        for s in SPANS
+    ]
+    books = [np.append(np.linspace(*grid), 0.0).astype(np.float32) for grid in grids]
     fits = [quantise(array, book) for book in books]
     return min(fits, key=lambda fit: float(np.square(fit.weights - array).sum()))
 

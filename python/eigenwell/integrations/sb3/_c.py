@@ -13,7 +13,7 @@ import stable_baselines3
 
 from eigenwell import _files
 from eigenwell._native import __version__
-from eigenwell.dc.export import _export, _names, _text
+from eigenwell.dc.export import _names, _text
 from eigenwell.errors import ArgumentError, DTypeError
 from eigenwell.integrations.sb3 import _code, _network
 
@@ -66,7 +66,7 @@ def to_c(
     """
     if name is not None and not isinstance(name, str):
         raise DTypeError(f"`name` must be a string, got {type(name).__name__}")
-    prefix = _names.identifier(_export._name_of(path) if name is None else name)
+    prefix = _names.identifier(_names.from_path(path) if name is None else name)
     network = _network.read(model, vec_normalize)
     vectors = _vectors(network)
     text = importlib.resources.files(__package__) / "templates" / "policy.h.in"

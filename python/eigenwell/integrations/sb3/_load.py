@@ -14,7 +14,14 @@ from eigenwell import _files
 from eigenwell.errors import FormatError
 
 # Pickled in the file, but of no use to a policy: the fewer are read, the fewer can fail.
-_LEFT_ALONE = ("lr_schedule", "clip_range", "clip_range_vf", "ep_info_buffer", "ep_success_buffer")
+_LEFT_ALONE = (
+    "learning_rate",
+    "lr_schedule",
+    "clip_range",
+    "clip_range_vf",
+    "ep_info_buffer",
+    "ep_success_buffer",
+)
 
 
 def load_policy(path: str | os.PathLike[str]) -> ActorCriticPolicy:

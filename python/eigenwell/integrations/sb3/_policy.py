@@ -55,7 +55,8 @@ class DCActorCriticPolicy(ActorCriticPolicy):
         temperature: float = 1.0,
         **options: Any,
     ) -> None:
-        widths = net_arch if isinstance(net_arch, dict) else {"vf": net_arch or [64, 64]}
+        critic = [64, 64] if net_arch is None else net_arch
+        widths = critic if isinstance(critic, dict) else {"vf": critic}
         if widths.get("pi"):
             raise ArgumentError(
                 f"`net_arch` must leave the actor without hidden layers, got pi={widths['pi']}: "

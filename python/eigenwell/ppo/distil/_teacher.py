@@ -15,7 +15,7 @@ import numpy.typing as npt
 from eigenwell.errors import ArgumentError, DTypeError, FormatError
 from eigenwell.ppo import _checkpoint
 from eigenwell.ppo._policy import TrainedPolicy
-from eigenwell.ppo._train import BEST, LAST
+from eigenwell.ppo._state import BEST, LAST
 
 _ABOUT = ("score", "steps", "versions", "git", "machine")
 _HINT = "a run's folder, a checkpoint in one, or a TrainedPolicy"

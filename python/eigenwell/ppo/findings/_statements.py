@@ -1,6 +1,6 @@
 """What is said about the walkers, by the article and by us, and what decides it.
 
-The bands of the checks were fixed before the study was run, after a look at three episodes.
+The bands of the checks were fixed before the study was run, after a look at a few episodes.
 """
 
 from __future__ import annotations
@@ -65,9 +65,8 @@ def _bits(name: str) -> tuple[Claim, ...]:
 
     whose = "the article's" if name == ARTICLE else f"the {name}"
     known = (
-        "The published weights lie on 30 levels and a zero, which five bits hold at no loss. Here "
-        "they are fitted anew, as if that were not known: the 31 levels and the zero of the fit "
-        "fall between the published ones, and the loss is what rounding of that size does."
+        "The published weights lie on 30 levels and a zero. Here they are fitted anew, as if that "
+        "were not known; at five bits the fit finds those levels again, up to float32."
         if name == ARTICLE
         else ""
     )

@@ -15,7 +15,8 @@ import numpy as np
 
 from eigenwell.ppo._config import PPOConfig
 from eigenwell.ppo._policy import TrainedPolicy
-from eigenwell.ppo._train import BEST, LAST, train
+from eigenwell.ppo._state import BEST, LAST
+from eigenwell.ppo._train import train
 from eigenwell.ppo.findings._walkers import EPISODES
 from eigenwell.ppo.findings._walks import FIRST_SEED, identity, walk
 from eigenwell.studies import Experiment, Measured
