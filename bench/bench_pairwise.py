@@ -107,6 +107,37 @@ def test_matrix(benchmark, build, tolerance):
     benchmark(call)
 
 
+_LOSSES = {
+    "torch.cdist": lambda torch, x: torch.cdist(
+        x, x, compute_mode="donot_use_mm_for_euclid_dist"
+    ).sum(),
+    "torch.cdist, matmul": lambda torch, x: torch.cdist(
+        x, x, compute_mode="use_mm_for_euclid_dist"
+    ).sum(),
+    "x.sum()": lambda _, x: x.sum(),  # what torch takes for itself
+    "eigenwell": lambda _, x: pairwise.energy(x),
+}
+
+
+@pytest.mark.parametrize("n", [100, 1000])
+@pytest.mark.parametrize("loss", _LOSSES)
+def test_backward(benchmark, loss, n):
+    torch = pytest.importorskip("torch")
+    benchmark.group = f"sum of distances of {n} points and .backward() in torch, d = 3"
+    points = torch.tensor(contenders.cloud(n, 3), requires_grad=True)
+
+    def call():
+        points.grad = None
+        _LOSSES[loss](torch, points).backward()
+
+    call()
+    wanted = pairwise.energy_and_gradient(points.detach().double())[1]
+    if loss != "x.sum()":
+        bound = 1e-6 if loss == "eigenwell" else 1e-4
+        assert (points.grad - wanted).norm() <= bound * wanted.norm()
+    benchmark(call)
+
+
 _DASH = "\N{EN DASH}"
 
 

@@ -346,6 +346,29 @@ py::object riesz_quick(py::handle x, py::handle exponent, py::handle pairs, py::
     return py::make_tuple(energy, std::move(result));
 }
 
+// The same for tensors, whose caller has checked all of it. By position, and with the energy as a
+// number, since the names and arrays of `riesz` take longer than a hundred points.
+double riesz_at(Address x, Address gx, std::size_t n, std::size_t d, bool wide, double exponent,
+                double softening, std::string_view pairs, std::size_t threads) {
+    const pairwise::Kernels& active = kernels();
+    pairwise::Riesz p;
+    p.x = reinterpret_cast<const void*>(x);
+    p.gx = reinterpret_cast<void*>(gx);
+    p.batch = 1;
+    p.n = n;
+    p.m = n;
+    p.d = d;
+    p.element = wide ? pairwise::Element::f64 : pairwise::Element::f32;
+    p.exponent = exponent;
+    p.softening = softening;
+    p.pairs = pairs_of(pairs);
+    p.threads = threads;
+    double energy = 0.0;
+    p.energy = &energy;
+    run(size_of(p), [&] { return pairwise::riesz(p, active); });
+    return energy;
+}
+
 }  // namespace
 
 void pairwise_operations(py::module_& m) {
@@ -369,6 +392,8 @@ void pairwise_operations(py::module_& m) {
           arg("steps"), arg("record_every"), arg("momentum"), arg("threads"));
     m.def("riesz_quick", &riesz_quick, arg("x"), arg("exponent"), arg("pairs"), arg("softening"),
           arg("gradient"));
+    m.def("riesz_at", &riesz_at, arg("x"), arg("gx"), arg("n"), arg("d"), arg("wide"),
+          arg("exponent"), arg("softening"), arg("pairs"), arg("threads"));
     m.def("all_finite", &all_finite, arg("values"), arg("count"), arg("dtype"));
 }
 

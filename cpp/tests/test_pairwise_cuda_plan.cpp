@@ -107,6 +107,54 @@ void memory() {
     CHECK(!sensible(descent));
 }
 
+// However the steps are put together, each is taken once, the first of them alone, and every record
+// is kept after its step.
+void steps_of_a_descent() {
+    const Species species{nullptr, nullptr, nullptr, 10, 0.1};
+    const Term term{0, 0, 1.0, 1.0, 0.0, Pairs::all};
+    Descent descent{&species, &term, 1, 1, 3, DType::float32, 0, 0, 0.0};
+    for (descent.steps = 0; descent.steps < 200; descent.steps += 1) {
+        for (descent.record_every = 0; descent.record_every < 210; ++descent.record_every) {
+            const int64_t together = steps_together(descent);
+            CHECK(together <= 16 && (descent.steps < 64) == (together == 0));
+            int64_t taken = 0;
+            int64_t records = 0;
+            bool right = true;
+            const auto one = [&] {
+                ++taken;
+                return 0;
+            };
+            const auto several = [&] {
+                right = right && taken > 0;
+                taken += together;
+                return 0;
+            };
+            const auto record = [&](int64_t number) {
+                right = right && number == records;
+                ++records;
+                right = right && taken == records * descent.record_every;
+                return 0;
+            };
+            CHECK(walk(descent, together, one, several, record) == 0);
+            const int64_t every = descent.record_every;
+            CHECK(right && taken == descent.steps);
+            CHECK(records == (every > 0 ? descent.steps / every : 0));
+        }
+    }
+    // What goes wrong ends it.
+    descent.record_every = 2;
+    int calls = 0;
+    const auto fails = [&] { return ++calls == 5 ? 7 : 0; };
+    const auto record = [](int64_t) { return 0; };
+    CHECK(walk(descent, 2, fails, fails, record) == 7 && calls == 5);
+    calls = 0;
+    CHECK(walk(descent, 2, fails, fails, [](int64_t number) { return number == 1 ? 9 : 0; }) == 9);
+    CHECK(calls == 3);
+    // A graph of thousands of kernels would take longer to make than to do without.
+    descent.term_count = 256;
+    CHECK(steps_together(descent) == 0);
+}
+
 void narrow_types() {
     bool halves = true;
     bool brains = true;
@@ -158,6 +206,7 @@ int main() {
     masks();
     shares();
     memory();
+    steps_of_a_descent();
     narrow_types();
     sums();
     return check::report();

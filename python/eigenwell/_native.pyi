@@ -160,6 +160,17 @@ def descend(
     threads: int,
 ) -> None: ...
 def riesz_quick(x: Any, exponent: float, pairs: str, softening: float, gradient: bool) -> Any: ...
+def riesz_at(
+    x: int,
+    gx: int,
+    n: int,
+    d: int,
+    wide: bool,
+    exponent: float,
+    softening: float,
+    pairs: str,
+    threads: int,
+) -> float: ...
 def all_finite(values: _Address, count: int, dtype: str) -> bool: ...
 def softmax_pg(
     ratios: npt.NDArray[np.float64],

@@ -174,17 +174,40 @@ def test_descends_as_the_cpu_does(dtype: torch.dtype) -> None:
     assert all(torch.equal(one, other) for one, other in zip(here.x, again.x, strict=True))
 
 
+@pytest.mark.parametrize("record_every", [1, 7, 40, None])
+def test_a_long_descent_has_the_bits_of_short_ones(record_every: int | None) -> None:
+    """Its steps go as graphs, those of a short one kernel by kernel."""
+    species = [normal(129, 3), normal(70, 3, seed=1)]
+    terms = (Term(first=0), Term(first=0, second=1, pairs="upper", strength=-0.25))
+    options: dict[str, Any] = {"learning_rate": 1e-4, "terms": terms, "momentum": 0.9}
+    long = pairwise.descend(species, steps=100, record_every=record_every, **options)
+    short: Any = Descent(tuple(species), None, tuple(torch.zeros_like(x) for x in species))
+    states = [species]
+    for _ in range(100):
+        short = pairwise.descend(short.x, steps=1, velocity=short.velocity, **options)
+        states.append(list(short.x))
+    for place in range(2):
+        assert torch.equal(long.x[place], short.x[place])
+        assert torch.equal(long.velocity[place], short.velocity[place])
+        if record_every is not None:
+            assert long.records is not None
+            kept = torch.stack([state[place] for state in states[::record_every]])
+            assert torch.equal(long.records[place], kept)
+
+
 @pytest.mark.filterwarnings("ignore:.*[Ss]ynchronization debug mode.*")
-def test_a_descent_waits_for_nothing_and_runs_on_the_current_stream() -> None:
+@pytest.mark.parametrize("steps", [3, 100])
+def test_a_descent_waits_for_nothing_and_runs_on_the_current_stream(steps: int) -> None:
     x, stream = normal(300, 3), torch.cuda.Stream()
-    expected = pairwise.descend(2 * x, steps=3, learning_rate=1e-3).x
+    expected = pairwise.descend(2 * x, steps=steps, learning_rate=1e-3).x
     torch.cuda.synchronize()
     torch.cuda.set_sync_debug_mode("error")
     try:
         with torch.cuda.stream(stream):
-            torch.cuda._sleep(100_000_000)
+            torch.cuda._sleep(1_000_000_000)
             x.mul_(2)
-            found = pairwise.descend(x, steps=3, learning_rate=1e-3).x
+            found = pairwise.descend(x, steps=steps, learning_rate=1e-3).x
+            assert not stream.query()  # the call is back while the GPU sleeps, half a second
     finally:
         torch.cuda.set_sync_debug_mode("default")
     torch.cuda.current_stream().wait_stream(stream)
@@ -193,12 +216,13 @@ def test_a_descent_waits_for_nothing_and_runs_on_the_current_stream() -> None:
     assert torch.equal(found, expected)
 
 
-def test_a_descent_runs_in_a_cuda_graph() -> None:
+@pytest.mark.parametrize("steps", [2, 100])  # the second would make a graph of its own
+def test_a_descent_runs_in_a_cuda_graph(steps: int) -> None:
     x = normal(300, 3)
-    warm = pairwise.descend(x, steps=2, learning_rate=1e-3, record_every=1)
+    warm = pairwise.descend(x, steps=steps, learning_rate=1e-3, record_every=1)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        captured = pairwise.descend(x, steps=2, learning_rate=1e-3, record_every=1)
+        captured = pairwise.descend(x, steps=steps, learning_rate=1e-3, record_every=1)
     graph.replay()
     assert isinstance(captured.records, torch.Tensor)
     assert isinstance(warm.records, torch.Tensor)

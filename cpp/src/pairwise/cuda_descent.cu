@@ -1,12 +1,14 @@
 // Gradient descent on the device: every step adds up the gradients of all terms, then moves all
-// species. Nothing waits for the host, so a whole descent may be captured in a graph.
+// species. Nothing waits for the host. A long descent launches its steps as a graph, several at a
+// time: the kernels of a small cloud take less time than their launches.
 //
 // Layout   The workspace begins with one float64 gradient [n, d] a species; the passes have the
 //          rest.
-// Cost     A step: a pass for each end of a term, and a launch a species.
+// Cost     A step: a pass for each end of a term, and a kernel a species. A record: a copy.
 // Numerics Gradients are added and points moved in float64; state and velocity are rounded once a
 //          step.
-// Order    The terms one after the other on one stream, each as cuda_kernels.cuh says.
+// Order    The terms one after the other on one stream, each as cuda_kernels.cuh says; in a graph
+//          the same kernels in the same order.
 #include <cuda_runtime.h>
 
 #include "cuda_launch.hpp"
@@ -20,7 +22,6 @@ template <class T>
 __global__ void __launch_bounds__(sum_threads)
     move_kernel(T* x,             // [count]
                 T* velocity,      // [count] or null
-                T* record,        // [count] or null
                 const double* g,  // [count]
                 std::int64_t count, double rate, double momentum) {
     const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * sum_threads;
@@ -31,11 +32,7 @@ __global__ void __launch_bounds__(sum_threads)
             v += momentum * static_cast<double>(velocity[at]);
             velocity[at] = static_cast<T>(v);
         }
-        const T moved = static_cast<T>(static_cast<double>(x[at]) - rate * v);
-        x[at] = moved;
-        if (record != nullptr) {
-            record[at] = moved;
-        }
+        x[at] = static_cast<T>(static_cast<double>(x[at]) - rate * v);
     }
 }
 
@@ -64,23 +61,123 @@ cudaError_t add_term(const Descent& descent, const Term& term, const Queue& queu
 }
 
 cudaError_t move(const Descent& descent, const Species& species, cudaStream_t stream,
-                 const double* gradient, std::int64_t record) {  // number of the record or -1
+                 const double* gradient) {  // [n, d]
     const std::int64_t count = species.n * descent.d;
     if (count == 0) {
         return cudaSuccess;
     }
     const auto go = [&](auto zero) {
         using T = decltype(zero);
-        T* out = species.records != nullptr && record >= 0
-                     ? static_cast<T*>(species.records) + record * count
-                     : nullptr;
         move_kernel<T><<<sum_blocks(count), sum_threads, 0, stream>>>(
-            static_cast<T*>(species.x), static_cast<T*>(species.velocity), out, gradient, count,
+            static_cast<T*>(species.x), static_cast<T*>(species.velocity), gradient, count,
             species.learning_rate, descent.momentum);
     };
     descent.dtype == DType::float64 ? go(double{}) : go(float{});
     return cudaGetLastError();
 }
+
+// One step of all species.
+cudaError_t take_step(const Descent& descent, const Queue& queue) {
+    const auto stream = static_cast<cudaStream_t>(queue.stream);
+    auto* const base = static_cast<double*>(queue.workspace);
+    const std::size_t cleared = gradient_bytes(descent);
+    double* gradients[species_limit];
+    double* next = base;
+    for (std::int32_t a = 0; a < descent.species_count; ++a) {
+        gradients[a] = next;
+        next += descent.species[a].n * descent.d;
+    }
+    Queue passes = queue;
+    passes.workspace = static_cast<unsigned char*>(queue.workspace) + cleared;
+    cudaError_t error = cudaMemsetAsync(base, 0, cleared, stream);
+    for (std::int32_t t = 0; t < descent.term_count && error == cudaSuccess; ++t) {
+        error = add_term(descent, descent.terms[t], passes, gradients);
+    }
+    for (std::int32_t a = 0; a < descent.species_count && error == cudaSuccess; ++a) {
+        error = move(descent, descent.species[a], stream, gradients[a]);
+    }
+    return error;
+}
+
+cudaError_t record_all(const Descent& descent, cudaStream_t stream, std::int64_t record) {
+    const std::size_t size = descent.dtype == DType::float64 ? sizeof(double) : sizeof(float);
+    for (std::int32_t a = 0; a < descent.species_count; ++a) {
+        const Species& species = descent.species[a];
+        const std::size_t bytes = static_cast<std::size_t>(species.n * descent.d) * size;
+        if (species.records == nullptr || bytes == 0) {
+            continue;
+        }
+        auto* const out =
+            static_cast<unsigned char*>(species.records) + static_cast<std::size_t>(record) * bytes;
+        const cudaError_t error =
+            cudaMemcpyAsync(out, species.x, bytes, cudaMemcpyDeviceToDevice, stream);
+        if (error != cudaSuccess) {
+            return error;
+        }
+    }
+    return cudaSuccess;
+}
+
+// Some steps of a descent as a graph.
+class Steps {
+public:
+    Steps() = default;
+    ~Steps() {
+        if (graph_ != nullptr) {  // one that still runs goes when it is done
+            static_cast<void>(cudaGraphExecDestroy(graph_));
+        }
+    }
+    Steps(const Steps&) = delete;
+    Steps& operator=(const Steps&) = delete;
+
+    [[nodiscard]] cudaGraphExec_t get() const { return graph_; }
+
+    // Captures `number` steps for the queue's stream. Where that stream is being captured itself,
+    // or the system makes no graph, there is none.
+    void capture(const Descent& descent, const Queue& queue, std::int64_t number) {
+        cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+        const auto stream = static_cast<cudaStream_t>(queue.stream);
+        if (cudaStreamIsCapturing(stream, &status) == cudaSuccess &&
+            status == cudaStreamCaptureStatusNone) {
+            // What other threads capture is not disturbed by what this one makes here.
+            cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
+            static_cast<void>(cudaThreadExchangeStreamCaptureMode(&mode));
+            // The caller's stream may be the null stream, which cannot be captured.
+            cudaStream_t own = nullptr;
+            if (cudaStreamCreateWithFlags(&own, cudaStreamNonBlocking) == cudaSuccess) {
+                capture_on(own, descent, queue, number);
+                static_cast<void>(cudaStreamDestroy(own));
+            }
+            static_cast<void>(cudaThreadExchangeStreamCaptureMode(&mode));
+        }
+        if (graph_ == nullptr) {
+            static_cast<void>(cudaGetLastError());  // not what the next launch is to report
+        }
+    }
+
+private:
+    void capture_on(cudaStream_t own, const Descent& descent, Queue queue, std::int64_t number) {
+        if (cudaStreamBeginCapture(own, cudaStreamCaptureModeRelaxed) != cudaSuccess) {
+            return;
+        }
+        queue.stream = own;
+        cudaError_t error = cudaSuccess;
+        for (std::int64_t step = 0; step < number && error == cudaSuccess; ++step) {
+            error = take_step(descent, queue);
+        }
+        cudaGraph_t made = nullptr;
+        const cudaError_t ended = cudaStreamEndCapture(own, &made);
+        if (error == cudaSuccess && ended == cudaSuccess &&
+            cudaGraphInstantiate(&graph_, made, 0) != cudaSuccess) {
+            graph_ = nullptr;
+        }
+        if (made != nullptr) {
+            static_cast<void>(cudaGraphDestroy(made));
+        }
+    }
+
+    cudaGraphExec_t graph_ = nullptr;
+};
 
 }  // namespace
 
@@ -96,33 +193,32 @@ int descend(const Descent& descent, const Queue& queue) noexcept {
     if (guard.status() != cudaSuccess) {
         return guard.status();
     }
+    if (gradient_bytes(descent) == 0) {
+        return cudaSuccess;  // nobody moves
+    }
     const auto stream = static_cast<cudaStream_t>(queue.stream);
-    // The workspace begins with one gradient a species.
-    auto* const base = static_cast<double*>(queue.workspace);
-    double* gradients[species_limit];
-    double* next = base;
-    for (std::int32_t a = 0; a < descent.species_count; ++a) {
-        gradients[a] = next;
-        next += descent.species[a].n * descent.d;
-    }
-    const std::size_t cleared = gradient_bytes(descent);
-    Queue passes = queue;
-    passes.workspace = static_cast<unsigned char*>(queue.workspace) + cleared;
-    for (std::int64_t step = 1; step <= descent.steps; ++step) {
-        cudaError_t error = cudaMemsetAsync(base, 0, cleared, stream);
-        for (std::int32_t t = 0; t < descent.term_count && error == cudaSuccess; ++t) {
-            error = add_term(descent, descent.terms[t], passes, gradients);
+    const std::int64_t together = steps_together(descent);
+    Steps steps;
+    bool tried = false;
+    const auto one = [&]() -> int { return take_step(descent, queue); };
+    const auto several = [&]() -> int {
+        if (!tried) {
+            steps.capture(descent, queue, together);
+            tried = true;
         }
-        const bool recorded = descent.record_every > 0 && step % descent.record_every == 0;
-        const std::int64_t record = recorded ? step / descent.record_every - 1 : -1;
-        for (std::int32_t a = 0; a < descent.species_count && error == cudaSuccess; ++a) {
-            error = move(descent, descent.species[a], stream, gradients[a], record);
+        if (steps.get() != nullptr) {
+            return cudaGraphLaunch(steps.get(), stream);
         }
-        if (error != cudaSuccess) {
-            return error;
+        int status = 0;
+        for (std::int64_t step = 0; step < together && status == 0; ++step) {
+            status = one();
         }
-    }
-    return cudaSuccess;
+        return status;
+    };
+    const auto record = [&](std::int64_t number) -> int {
+        return record_all(descent, stream, number);
+    };
+    return walk(descent, together, one, several, record);
 }
 
 }  // namespace eigenwell::pairwise::cuda

@@ -173,6 +173,43 @@ inline std::size_t scratch_bytes(const Descent& descent) {
     return most;
 }
 
+// Steps that a descent launches together as a graph; 0 where making one would not pay. Estimates:
+// making it costs as much as launching some fifty steps, and beyond sixteen steps a launch there is
+// little to gain. As many go into each graph as divide the way from one record to the next evenly.
+inline std::int64_t steps_together(const Descent& descent) {
+    constexpr std::int64_t fewest = 64;
+    constexpr std::int64_t most = 16;
+    constexpr std::int64_t most_nodes = 1024;
+    const std::int64_t nodes = 1 + 4 * std::int64_t{descent.term_count} + descent.species_count;
+    if (descent.steps < fewest || nodes > most_nodes) {
+        return 0;
+    }
+    const bool recorded = descent.record_every > 0 && descent.record_every < descent.steps;
+    const std::int64_t way = recorded ? descent.record_every : descent.steps;
+    return way / quotient_up(way, least(most, most_nodes / nodes));
+}
+
+// Goes through the steps of a descent: `one()` takes a step, `several()` takes `together` of them,
+// `record(number)` keeps the state. Each says 0, or what went wrong. The first step goes alone: it
+// loads the kernels, which a capture should not have to.
+template <class One, class Several, class Record>
+int walk(const Descent& descent, std::int64_t together, const One& one, const Several& several,
+         const Record& record) {
+    const std::int64_t every = descent.record_every;
+    int status = 0;
+    for (std::int64_t done = 0; done < descent.steps && status == 0;) {
+        const std::int64_t end = descent.steps - done;
+        const std::int64_t way = every > 0 ? least(every - done % every, end) : end;
+        const bool many = together > 0 && done > 0 && way >= together;
+        status = many ? several() : one();
+        done += many ? together : 1;
+        if (status == 0 && every > 0 && done % every == 0) {
+            status = record(done / every - 1);
+        }
+    }
+    return status;
+}
+
 }  // namespace eigenwell::pairwise::cuda
 
 #endif  // EIGENWELL_SRC_PAIRWISE_CUDA_PROBLEM_HPP

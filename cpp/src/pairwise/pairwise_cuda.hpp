@@ -1,11 +1,11 @@
 // The pairwise family on CUDA devices: the contract between pairwise.cu and whoever calls it.
 //
 // Device pointers in, a launch on `stream` out. No function allocates, synchronises or copies to
-// the host, so all of them may be captured in a CUDA graph. Every array is contiguous, row-major,
-// of element type `dtype` unless its comment says otherwise. An output that is null is not
-// computed. Scratch memory comes from the caller: `workspace` holds at least the bytes that the
-// function of that name says, at an address that is a multiple of 16, and belongs to one call at a
-// time.
+// the host, so all of them may be captured in a CUDA graph (`descend` makes a graph of its own
+// where nobody is capturing its stream). Every array is contiguous, row-major, of element type
+// `dtype` unless its comment says otherwise. An output that is null is not computed. Scratch memory
+// comes from the caller: `workspace` holds at least the bytes that the function of that name says,
+// at an address that is a multiple of 16, and belongs to one call at a time.
 //
 // The answer is 0, or the cudaError_t of the first launch that failed; `error_text` words it.
 // This header needs neither the CUDA toolkit nor nvcc.

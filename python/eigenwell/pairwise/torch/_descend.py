@@ -60,8 +60,9 @@ def descend(
 
     Note:
         On the CPU the same bits as of NumPy arrays, for every number of threads; Ctrl-C stops it.
-        On a GPU the steps go to the current stream: nothing waits for them, nothing stops them, and
-        NaN and infinite coordinates propagate, since looking for them would wait.
+        On a GPU the steps go to the current stream, many of them as CUDA graphs of a few each:
+        nothing waits for them, nothing stops them, and NaN and infinite coordinates propagate,
+        since looking for them would wait. In a graph that torch captures they become part of it.
 
     Example:
         >>> import torch

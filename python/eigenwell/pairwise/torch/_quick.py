@@ -10,17 +10,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 import torch
 
 from eigenwell import _native
 from eigenwell.pairwise.torch._arguments import PAIRS
 from eigenwell.pairwise.torch._dispatch import PLAIN, call, observed, tangents
-from eigenwell.pairwise.torch._launch import DTYPE_NAMES
 
-# Beyond, the kernel takes longer than all the rest, and the general way saves one run of it in a
-# second derivative.
-_MOST_NUMBERS = 1536
+# Beyond, the kernel takes several times as long as all the rest, and the general way saves one run
+# of it in a second derivative.
+_MOST_NUMBERS = 4096
 _DTYPES = (torch.float32, torch.float64)
 
 
@@ -30,7 +28,7 @@ def energy(x: Any, exponent: Any, softening: Any, pairs: Any) -> torch.Tensor | 
         return None
     if x.requires_grad and torch.is_grad_enabled():
         value: torch.Tensor = _Energy.apply(  # type: ignore[no-untyped-call]
-            x, exponent, softening, pairs
+            x, (exponent, softening, pairs)
         )
         return value
     return _run(x, exponent, softening, pairs, None)
@@ -77,39 +75,30 @@ def _run(
     gradient: torch.Tensor | None,  # (n, d)
 ) -> torch.Tensor:
     n, d = x.shape
-    value = np.empty(1)
-    _native.riesz(
+    value = _native.riesz_at(
         x.data_ptr(),
-        0,
-        0,
-        0,
-        value,
         0 if gradient is None else gradient.data_ptr(),
-        0,
-        batch=1,
-        n=n,
-        m=n,
-        d=d,
-        dtype=DTYPE_NAMES[x.dtype],
-        exponent=exponent,
-        softening=softening,
-        pairs=pairs,
-        threads=torch.get_num_threads(),
+        n,
+        d,
+        x.dtype == torch.float64,
+        exponent,
+        softening,
+        pairs,
+        torch.get_num_threads(),
     )
     try:
-        return torch.scalar_tensor(value.item(), dtype=x.dtype, device=x.device)
+        return torch.scalar_tensor(value, dtype=x.dtype, device=x.device)
     except RuntimeError:  # too large for a float32
-        return torch.from_numpy(value)[0].to(x.dtype)
+        return torch.tensor(value, dtype=torch.float64, device=x.device).to(x.dtype)
 
 
 class _Energy(torch.autograd.Function):
-    """One argument and one result to differentiate instead of four and three: twice as fast."""
+    """One tensor and one result instead of four and three: twice as fast."""
 
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, *options: Any) -> torch.Tensor:
+    def forward(ctx: Any, x: torch.Tensor, options: tuple[float, float, str]) -> torch.Tensor:
         gradient = torch.empty_like(x)
-        exponent, softening, pairs = options
-        value = _run(x, exponent, softening, pairs, gradient)
+        value = _run(x, *options, gradient)
         ctx.save_for_backward(x, gradient)
         ctx.options = options
         return value
@@ -119,4 +108,4 @@ class _Energy(torch.autograd.Function):
         x, gradient = ctx.saved_tensors
         if torch.is_grad_enabled():  # it will be differentiated in its turn
             _, gradient, _ = call("riesz", x, None, None, None, *ctx.options, True, False)
-        return grad * gradient, None, None, None
+        return grad * gradient, None
