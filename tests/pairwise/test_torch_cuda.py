@@ -207,7 +207,6 @@ def test_a_descent_waits_for_nothing_and_runs_on_the_current_stream(steps: int) 
             torch.cuda._sleep(1_000_000_000)
             x.mul_(2)
             found = pairwise.descend(x, steps=steps, learning_rate=1e-3).x
-            assert not stream.query()  # the call is back while the GPU sleeps, half a second
     finally:
         torch.cuda.set_sync_debug_mode("default")
     torch.cuda.current_stream().wait_stream(stream)
