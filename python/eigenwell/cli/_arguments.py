@@ -20,6 +20,7 @@ from eigenwell.cli.inspect import Inspect
 from eigenwell.cli.particles import Particles
 from eigenwell.cli.train import Train
 from eigenwell.cli.walk import Walk
+from eigenwell.cli.wells import Wells
 from eigenwell.errors import ArgumentError
 
 #: The verbs in the order of the help; those with subcommands are the union of these.
@@ -31,13 +32,17 @@ VERBS: dict[str, Any] = {
     "inspect": Inspect,
     "export": Export,
     "particles": Particles,
+    "wells": Wells,
     "findings": Findings,
     "bench": Bench,
     "info": Info,
 }
 
 # Of the verbs that are no class with a docstring of its own.
-_SUMMARIES = {"particles": "Run the article's systems of particles and look at them."}
+_SUMMARIES = {
+    "particles": "Run the article's systems of particles and look at them.",
+    "wells": "Look at gravity wells of the softmax: maps, escape times, certificates, remedies.",
+}
 _DESCRIPTION = "Small learning systems whose geometry can be looked at."
 # Borders and rules of tyro's boxes, which are of ASCII where stdout cannot take better ones.
 _RULE = re.compile("[\u2500-\u257f+-]{4,}")
