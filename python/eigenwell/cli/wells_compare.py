@@ -11,8 +11,7 @@ import tyro
 from eigenwell.cli import _status
 from eigenwell.cli.wells_options import MaybePicture, WellOptions, numbers
 from eigenwell.errors import ArgumentError, EigenwellError
-from eigenwell.report import Alignment, Table
-from eigenwell.report._wells_remedies import draw_exponents, draw_remedies
+from eigenwell.report import Alignment, Table, draw_exponents, draw_remedies
 
 if TYPE_CHECKING:
     from eigenwell.cli._output import Output

@@ -12,8 +12,7 @@ import numpy as np
 from eigenwell.cli import _status
 from eigenwell.cli.wells_options import MaybePicture, WellOptions, numbers
 from eigenwell.errors import EigenwellError
-from eigenwell.report import Table
-from eigenwell.report._wells_runs import draw_escape
+from eigenwell.report import Table, draw_escape
 
 if TYPE_CHECKING:
     from eigenwell.cli._output import Output

@@ -9,14 +9,11 @@ import numpy as np
 
 from eigenwell.cli import _status
 from eigenwell.cli.wells_options import Picture, WellOptions, numbers
-from eigenwell.report import Table
-from eigenwell.report._wells_explorer import write_well_explorer
-from eigenwell.report._wells_map import draw_escape_map
+from eigenwell.report import Table, draw_escape_map, write_well_explorer
 
 if TYPE_CHECKING:
     from eigenwell.cli._output import Output
-    from eigenwell.wells import Bandit
-    from eigenwell.wells._map import EscapeMap
+    from eigenwell.wells import Bandit, EscapeMap
 
 # Where the runs in the picture start: optimal, second best, worst action.
 _STARTS = (

@@ -11,8 +11,7 @@ import tyro
 from eigenwell._checks import integer, positive
 from eigenwell.cli import _status
 from eigenwell.cli.wells_options import Picture, WellOptions, numbers
-from eigenwell.report import Table
-from eigenwell.report._wells_runs import draw_plane
+from eigenwell.report import Table, draw_plane
 
 if TYPE_CHECKING:
     from eigenwell.cli._output import Output

@@ -24,6 +24,10 @@ from eigenwell.report._walker_figures import (
     draw_training,
 )
 from eigenwell.report._walker_tables import cut_table, progress_table, run_table, training_table
+from eigenwell.report._wells_explorer import write_well_explorer
+from eigenwell.report._wells_map import draw_escape_map
+from eigenwell.report._wells_remedies import draw_exponents, draw_remedies
+from eigenwell.report._wells_runs import draw_escape, draw_plane
 
 __all__ = [
     "Alignment",
@@ -38,8 +42,13 @@ __all__ = [
     "draw_bits",
     "draw_curves",
     "draw_cuts",
+    "draw_escape",
+    "draw_escape_map",
+    "draw_exponents",
+    "draw_plane",
     "draw_polymer_findings",
     "draw_portraits",
+    "draw_remedies",
     "draw_scaling",
     "draw_spans",
     "draw_sphere_findings",
@@ -54,4 +63,5 @@ __all__ = [
     "write_particle_movie",
     "write_particle_sheet",
     "write_particle_viewer",
+    "write_well_explorer",
 ]

@@ -56,7 +56,7 @@ def draw_escape_map(
         2, 2, left=0.05, right=0.95, top=0.84, bottom=0.12, wspace=0.12, hspace=0.46
     )
     order = list(corner_order(found.bandit))
-    stayed, at_once = found.times == 0, found.times == 1
+    stayed, at_once = found.times < 0, found.times == 1
     times, certificates = found.times.astype(float), found.certificates
     norm = time_norm(float(max(times.max(initial=1), certificates.max(initial=1))))
     panels = (

@@ -16,8 +16,9 @@ Example:
 
 from eigenwell.wells import bounds, mdp, monitor
 from eigenwell.wells._bandit import Bandit
+from eigenwell.wells._escape_times import escape_times, final_policies
 from eigenwell.wells._exponent import WellExponent, well_exponent
-from eigenwell.wells._maps import escape_times, final_policies
+from eigenwell.wells._map import EscapeMap, escape_map
 from eigenwell.wells._measures import (
     Plateau,
     Sinking,
@@ -38,6 +39,7 @@ from eigenwell.wells._tsallis import tsallis_pg
 
 __all__ = [
     "Bandit",
+    "EscapeMap",
     "Plateau",
     "Remedy",
     "Run",
@@ -47,6 +49,7 @@ __all__ = [
     "corners",
     "delightful_pg",
     "entropy_pg",
+    "escape_map",
     "escape_time",
     "escape_times",
     "escort_pg",

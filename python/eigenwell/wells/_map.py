@@ -10,17 +10,13 @@ import numpy.typing as npt
 
 from eigenwell import _checks
 from eigenwell.errors import ArgumentError, ShapeError
-from eigenwell.wells._measures import escape_time
-from eigenwell.wells._softmax_pg import softmax_pg
+from eigenwell.wells._escape_times import escape_times
 from eigenwell.wells.bounds import escape_certificate, homogeneous_bounds
 
 if TYPE_CHECKING:
     from eigenwell.wells._bandit import Bandit, Float64, Int64
 
-# Runs go on in pieces of so many steps, and those that escaped are left behind.
-_PIECE = 1000
 _FINEST = 1000
-_SMALLEST = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +31,7 @@ class EscapeMap:
         vertices: ``(v, 3)``: where the triangles meet; probabilities.
         cells: The vertices of each triangle, int64 ``(n, 3)``.
         policies: Their middles, the starts, ``(n, 3)``.
-        times: Escape times, int64 ``(n,)``, counted from 1; 0 where the run ended before.
+        times: Escape times, int64 ``(n,)``, counted from 1; -1 where the run ended before.
         certificates: The best lower bounds on them, ``(n,)``; 1 says nothing.
     """
 
@@ -79,14 +75,11 @@ def escape_map(
         ShapeError: There are not three actions, or several states.
         ArgumentError: An argument is out of range.
 
-    Note:
-        Memory is that of one time for all starts, whatever `steps`.
-
     Example:
         >>> from eigenwell import wells
         >>> bandit = wells.Bandit([1, 0.9, 0.1])
         >>> found = escape_map(bandit, learning_rate=0.4, steps=500, resolution=10)
-        >>> len(found.times), int((found.times == 0).sum())
+        >>> len(found.times), int((found.times < 0).sum())
         (100, 15)
     """
     check_ternary(bandit)
@@ -94,7 +87,7 @@ def escape_map(
     last = _checks.integer(steps, "steps", low=1, high=2**53)
     vertices, cells = simplex_cells(resolution)
     policies = vertices[cells].mean(axis=1)
-    times = _escape_times(bandit, policies, learning_rate=rate, steps=last, fraction=fraction)
+    times = escape_times(bandit, policies, learning_rate=rate, steps=last, fraction=fraction)
     certificates = best_certificate(bandit, policies, learning_rate=rate, fraction=fraction)
     return EscapeMap(bandit, rate, last, fraction, vertices, cells, policies, times, certificates)
 
@@ -152,30 +145,6 @@ def best_certificate(
             p[inside], gap=gap, learning_rate=learning_rate, optimal=best, corner=corner
         ).lower
         times[inside] = np.maximum(times[inside], lower)
-    return times
-
-
-def _escape_times(
-    bandit: Bandit,
-    policies: npt.ArrayLike,
-    *,
-    learning_rate: float,
-    steps: int,
-    fraction: float = 0.9,
-    threads: int | None = None,  # noqa: ARG001 - of the native kernel that will stand here
-) -> Int64:
-    """Return the escape times of starts ``(n, K)``, 0 for those that stay."""
-    now = np.asarray(policies, dtype=np.float64)
-    times = np.zeros(len(now), dtype=np.int64)
-    left, done = np.arange(len(now)), 0
-    while left.size and done < steps:
-        # A piece ends with the policy that the next one begins with.
-        count = min(_PIECE, steps - done)
-        run = softmax_pg(bandit, now, learning_rate=learning_rate, steps=count, record=count)
-        found = escape_time(run, fraction)
-        times[left[found > 0]] = done + found[found > 0]
-        left, now = left[found < 0], np.maximum(run.policies[-1][found < 0], _SMALLEST)
-        done += count if count == steps - done else count - 1
     return times
 
 

@@ -1,4 +1,4 @@
-"""The map behind `eigenwell wells map`: its triangles, its times in pieces, its certificates."""
+"""The map behind `eigenwell wells map`: its triangles, its times, its certificates."""
 
 from __future__ import annotations
 
@@ -24,21 +24,10 @@ def test_the_triangles_fill_the_simplex_once(resolution: int) -> None:
 
 
 def test_the_golden_starts_and_the_last_time_that_counts() -> None:
-    times = _map._escape_times(THREE, [BAD, GOOD], learning_rate=0.4, steps=7368)
+    times = wells.escape_times(THREE, [BAD, GOOD], learning_rate=0.4, steps=7368)
     assert times.tolist() == [7368, 54]
-    times = _map._escape_times(THREE, [BAD, GOOD], learning_rate=0.4, steps=7367)
-    assert times.tolist() == [0, 54]
-
-
-@pytest.mark.parametrize("piece", [2, 7, 53])
-def test_times_do_not_depend_on_the_pieces(monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
-    vertices, cells = _map.simplex_cells(6)
-    options = {"learning_rate": 0.4, "steps": 150}
-    policies = vertices[cells].mean(axis=1)
-    expected = _map._escape_times(THREE, policies, **options)
-    monkeypatch.setattr(_map, "_PIECE", piece)
-    assert np.array_equal(_map._escape_times(THREE, policies, **options), expected)
-    assert 0 < (expected == 0).sum() < len(expected)
+    times = wells.escape_times(THREE, [BAD, GOOD], learning_rate=0.4, steps=7367)
+    assert times.tolist() == [-1, 54]
 
 
 def test_the_order_of_the_actions_does_not_matter() -> None:
@@ -46,7 +35,7 @@ def test_the_order_of_the_actions_does_not_matter() -> None:
     shuffled = wells.Bandit(np.array([1.0, 0.9, 0.1])[order])
     vertices, cells = _map.simplex_cells(6)
     policies = vertices[cells].mean(axis=1)
-    for measure in (_map.best_certificate, lambda *a, **k: _map._escape_times(*a, **k, steps=200)):
+    for measure in (_map.best_certificate, lambda *a, **k: wells.escape_times(*a, **k, steps=200)):
         assert np.array_equal(
             measure(THREE, policies, learning_rate=0.4),
             measure(shuffled, policies[:, order], learning_rate=0.4),
@@ -60,7 +49,7 @@ def test_homogeneous_rewards_have_the_sharper_certificate() -> None:
     alone = wells.bounds.escape_certificate(
         starts, [0.5, 1.0, 0.5], learning_rate=0.4, strict=False
     ).time
-    times = _map._escape_times(bandit, starts, learning_rate=0.4, steps=1000)
+    times = wells.escape_times(bandit, starts, learning_rate=0.4, steps=1000)
     assert alone[0] < 0.95 * times[0]
     assert 0.98 * times[0] < bounds[0] <= times[0]
     assert bounds[1] == times[1] == 1
