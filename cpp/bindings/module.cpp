@@ -9,4 +9,5 @@ PYBIND11_MODULE(_native, m) {
     eigenwell::bind::bitwise(m);
     eigenwell::bind::dc(m);
     eigenwell::bind::pairwise_operations(m);
+    eigenwell::bind::ppo(m);
 }
