@@ -15,6 +15,7 @@ void backend(py::module_& m);
 void bitwise(py::module_& m);
 void dc(py::module_& m);
 void pairwise_operations(py::module_& m);
+void ppo(py::module_& m);
 void wells_operations(py::module_& m);
 
 // Raises the class of that name from eigenwell.errors: the one place that defines our errors.

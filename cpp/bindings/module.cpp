@@ -9,5 +9,6 @@ PYBIND11_MODULE(_native, m) {
     eigenwell::bind::bitwise(m);
     eigenwell::bind::dc(m);
     eigenwell::bind::pairwise_operations(m);
+    eigenwell::bind::ppo(m);
     eigenwell::bind::wells_operations(m);
 }

@@ -183,3 +183,58 @@ def softmax_pg(
     gentle: bool,
     threads: int,
 ) -> float: ...
+
+class PPOSettings:
+    def __init__(
+        self,
+        *,
+        minibatch: int,
+        learning_rate: float,
+        clip: float,
+        value_coefficient: float,
+        entropy_coefficient: float,
+        max_grad_norm: float,
+        threads: int = 1,
+    ) -> None: ...
+
+# Policy loss, value loss, entropy, clip fraction, KL: means of minibatches, added.
+_Sums: TypeAlias = tuple[float, float, float, float, float]
+
+class PPOUpdate:
+    # Of each parameter its values and Adam's moments, which it writes to.
+    def __init__(
+        self,
+        parameters: Sequence[Sequence[npt.NDArray[np.float32]]],
+        *,
+        inputs: int,
+        actions: int,
+        actor: Sequence[int],
+        critic: Sequence[int],
+        pieces: int,
+        temperature: float,
+        discrete: bool,
+    ) -> None: ...
+    def log_probs(
+        self, x: npt.NDArray[np.float32], actions: npt.NDArray[Any]
+    ) -> npt.NDArray[np.float32]: ...
+    def epoch(
+        self,
+        x: npt.NDArray[np.float32],
+        actions: npt.NDArray[Any],
+        old: npt.NDArray[np.float32],
+        advantages: npt.NDArray[np.float32],
+        returns: npt.NDArray[np.float32],
+        order: npt.NDArray[np.int64],
+        steps: int,
+        settings: PPOSettings,
+    ) -> _Sums: ...
+    def differentiate(
+        self,
+        x: npt.NDArray[np.float32],
+        actions: npt.NDArray[Any],
+        old: npt.NDArray[np.float32],
+        advantages: npt.NDArray[np.float32],
+        returns: npt.NDArray[np.float32],
+        rows: npt.NDArray[np.int64],
+        settings: PPOSettings,
+    ) -> tuple[list[npt.NDArray[np.float32]], _Sums]: ...

@@ -117,7 +117,8 @@ class Collector:
                 self.returns(step.rewards, step.done) if config.normalise_returns else step.rewards
             )
             x[t + 1] = self._normalised(step.obs)
-            final_x.append(self._scaled(step.final_obs))
+            if len(step.final_obs):
+                final_x.append(self._scaled(step.final_obs))
             self._count(step.rewards, step.done)
         self._x = x[-1].copy()
         return Rollout(x, np.stack(actions), rewards, terminated, done, np.concatenate(final_x))

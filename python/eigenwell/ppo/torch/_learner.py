@@ -10,8 +10,9 @@ import numpy.typing as npt
 import torch
 
 from eigenwell.errors import FormatError, TrainingError
-from eigenwell.ppo.torch._losses import approximate_kl, clipped_objective, normalised
 from eigenwell.ppo.torch._networks import ActorCritic
+from eigenwell.ppo.torch._update_native import NativeUpdate, shape_of
+from eigenwell.ppo.torch._update_torch import Batch, Means, TorchUpdate
 
 if TYPE_CHECKING:
     from eigenwell.ppo._config import PPOConfig
@@ -77,63 +78,24 @@ class Learner:
         Raises:
             TrainingError: The loss is no longer finite.
         """
-        config, networks = self._config, self.networks
-        for group in self._adam.param_groups:
-            group["lr"] = learning_rate
-        with torch.no_grad():
-            old, _ = networks.assess(torch.from_numpy(x), torch.from_numpy(actions))
-        table = (
-            torch.from_numpy(x),
-            torch.from_numpy(actions),
-            old,
-            torch.from_numpy(advantages.astype(np.float32)),
-            torch.from_numpy(returns.astype(np.float32)),
-        )
-        parameters = list(networks.parameters())
-        sums, count, epochs, kl = torch.zeros(4), 0, 0, 0.0
-        while epochs < config.epochs:
-            epochs += 1
-            order = torch.from_numpy(rng.permutation(len(x)))
-            shuffled = [torch.split(column[order], config.minibatch) for column in table]
-            kls = []
-            for x_b, actions_b, old_b, advantages_b, returns_b in zip(*shuffled, strict=True):
-                noise = None
-                if config.rpo_alpha and networks.log_std is not None:
-                    a = config.rpo_alpha
-                    drawn = rng.uniform(-a, a, actions_b.shape).astype(np.float32)
-                    noise = torch.from_numpy(drawn)
-                log_prob, entropy = networks.assess(x_b, actions_b, noise)
-                log_ratio = log_prob - old_b
-                policy_loss = -clipped_objective(
-                    log_ratio, normalised(advantages_b), clip=config.clip
-                )
-                # Not clipped: that does not help (Andrychowicz et al. 2021).
-                value_loss = 0.5 * (networks.value(x_b) - returns_b).square().mean()
-                loss = (
-                    policy_loss
-                    + config.value_coefficient * value_loss
-                    - config.entropy_coefficient * entropy
-                )
-                self._adam.zero_grad()
-                loss.backward()
-                # Over all parameters at once: Huang et al. 2022, detail 11.
-                torch.nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)
-                self._adam.step()
-                with torch.no_grad():
-                    kls.append(approximate_kl(log_ratio))
-                    outside = (log_ratio.expm1().abs() > config.clip).float().mean()
-                    sums += torch.stack([policy_loss, value_loss, entropy, outside])
-                count += 1
-            kl = float(torch.stack(kls).mean())
+        config = self._config
+        batch = Batch(x, actions, advantages.astype(np.float32), returns.astype(np.float32))
+        native = shape_of(config, self.networks) is not None
+        update = (NativeUpdate if native else TorchUpdate)(config, self.networks, self._adam, batch)
+        found: list[Means] = []
+        while len(found) < config.epochs:
+            order = rng.permutation(len(x))
+            found.append(update.epoch(order, learning_rate=learning_rate, rng=rng))
             # Early stopping: Dossa et al. 2021; Huang et al. 2022, "early stopping".
-            if config.target_kl is not None and kl > config.target_kl:
+            if config.target_kl is not None and found[-1].kl > config.target_kl:
                 break
-        policy_loss_, value_loss_, entropy_, fraction = (sums / count).tolist()
-        if not np.isfinite([policy_loss_, value_loss_, kl]).all():
+        policy_loss, value_loss, entropy, fraction, _ = np.mean(found, 0).tolist()
+        kl = found[-1].kl
+        if not np.isfinite([policy_loss, value_loss, kl]).all():
             raise TrainingError(
                 "the loss is no longer finite: try a smaller `learning_rate` or a `target_kl`"
             )
-        return Losses(policy_loss_, value_loss_, entropy_, kl, fraction, epochs)
+        return Losses(policy_loss, value_loss, entropy, kl, fraction, len(found))
 
     def weights(self) -> dict[str, npt.NDArray[Any]]:
         """Copies of the parameters by name."""
