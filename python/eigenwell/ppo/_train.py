@@ -94,12 +94,12 @@ def train(
     folder = None if output is None else Path(output)
     if resume and folder is None:
         raise ArgumentError("`output` must be given to resume: the folder of the run")
-    run = _Run(config, folder, watch)
     threads = torch.get_num_threads()
-    # A second thread changes the order of sums, so the bits, and helps networks this small little:
-    # on two cores that other programs shared, it made BipedalWalker slower.
+    # A second thread changes the order of sums, so the bits, those of the first weights too.
     torch.set_num_threads(1)
+    run = None
     try:
+        run = _Run(config, folder, watch)
         run.begin(resume=resume)
         while run.state.update < config.updates:
             row = run.advance()
@@ -107,12 +107,13 @@ def train(
                 progress(row)
         return run.result()
     except (EigenwellError, KeyboardInterrupt) as error:
-        if folder is not None and run.saved_steps is not None:
+        if folder is not None and run is not None and run.saved_steps is not None:
             error.add_note(f"`{folder / LAST}` has the run up to step {run.saved_steps}")
         raise
     finally:
         torch.set_num_threads(threads)
-        run.close()
+        if run is not None:
+            run.close()
 
 
 class _Run:
