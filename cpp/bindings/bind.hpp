@@ -13,6 +13,7 @@ namespace py = pybind11;
 
 void backend(py::module_& m);
 void bitwise(py::module_& m);
+void cartpole_operations(py::module_& m);
 void dc(py::module_& m);
 void pairwise_operations(py::module_& m);
 void ppo(py::module_& m);

@@ -7,6 +7,7 @@ PYBIND11_MODULE(_native, m) {
     m.attr("__version__") = EIGENWELL_VERSION;
     eigenwell::bind::backend(m);
     eigenwell::bind::bitwise(m);
+    eigenwell::bind::cartpole_operations(m);
     eigenwell::bind::dc(m);
     eigenwell::bind::pairwise_operations(m);
     eigenwell::bind::ppo(m);

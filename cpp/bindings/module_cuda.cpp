@@ -1,8 +1,9 @@
-// eigenwell._cuda: the pairwise kernels of CUDA devices, on addresses. Loads without a GPU.
+// eigenwell._cuda: the kernels of CUDA devices, on addresses. Loads without a GPU.
 //
 // The callers (torch operators) have checked shapes, element types, contiguity and the device. 0 is
 // an absent argument, the null stream among them; the interpreter lock is released around launches.
 // Compiled by the C++ compiler: nvcc sees no pybind11, and this file no CUDA.
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -10,10 +11,12 @@
 #include <tuple>
 #include <vector>
 
+#include "../src/cartpole/cartpole_cuda.hpp"
 #include "../src/pairwise/pairwise_cuda.hpp"
 #include <pybind11/stl.h>
 
 #include "bind.hpp"
+#include "cartpole_arguments.hpp"
 #include "eigenwell/version.hpp"
 
 namespace eigenwell::bind {
@@ -202,6 +205,27 @@ std::size_t riesz_workspace(Size batch, Size n, Size m, Size d, std::string_view
     return cuda::workspace_size(shape_of(batch, n, m, d, dtype));
 }
 
+// weights: [agents, parameters], float32; starts: [episodes, 4], float64; steps: [agents,
+// episodes], int32, out.
+void cartpole_rollout(Address weights, Address starts, Address steps, Size agents, Size parameters,
+                      std::int32_t episodes, const std::vector<std::size_t>& sizes,
+                      std::string_view activation, const std::array<double, 9>& physics,
+                      std::int32_t cap, bool sampled, std::uint64_t seed, Address stream,
+                      int device) {
+    const cartpole::cuda::Rollouts work{architecture_of(sizes, activation),
+                                        physics_of(physics),
+                                        static_cast<const float*>(in(weights)),
+                                        static_cast<const double*>(in(starts)),
+                                        static_cast<std::int32_t*>(out(steps)),
+                                        agents,
+                                        parameters,
+                                        episodes,
+                                        cap,
+                                        sampled,
+                                        seed};
+    run([&] { return cartpole::cuda::rollout(work, out(stream), device); });
+}
+
 }  // namespace
 }  // namespace eigenwell::bind
 
@@ -232,6 +256,10 @@ PYBIND11_MODULE(_cuda, m) {
     m.def("pdist_backward", &pdist_backward, arg("x"), arg("grad"), arg("distances"), arg("gx"),
           kw_only(), arg("batch"), arg("n"), arg("d"), arg("dtype"), arg("workspace"),
           arg("stream"), arg("device") = -1);
+    m.def("cartpole_rollout", &cartpole_rollout, arg("weights"), arg("starts"), arg("steps"),
+          kw_only(), arg("agents"), arg("parameters"), arg("episodes"), arg("sizes"),
+          arg("activation"), arg("physics"), arg("cap"), arg("sampled"), arg("seed"), arg("stream"),
+          arg("device") = -1);
     m.def("descend_workspace", &descend_workspace, arg("species"), arg("terms"), kw_only(),
           arg("d"), arg("dtype"));
     m.def("descend", &descend, arg("species"), arg("terms"), kw_only(), arg("d"), arg("dtype"),

@@ -55,8 +55,10 @@ endif()
 
 if(build_cuda)
   # The kernels apart from pybind11, which nvcc is not to see.
-  add_library(eigenwell_cuda STATIC src/pairwise/cuda_descent.cu src/pairwise/cuda_launch.cu
-                                    src/pairwise/pairwise.cu)
+  add_library(eigenwell_cuda STATIC src/cartpole/cartpole.cu src/pairwise/cuda_descent.cu
+                                    src/pairwise/cuda_launch.cu src/pairwise/pairwise.cu)
+  # As the CPU's kernels: their fused operations are written out.
+  set_source_files_properties(src/cartpole/cartpole.cu PROPERTIES COMPILE_OPTIONS --fmad=false)
   target_link_libraries(eigenwell_cuda PRIVATE headers)
   target_compile_options(
     eigenwell_cuda

@@ -126,3 +126,20 @@ def descend(
     stream: int,
     device: int = -1,
 ) -> None: ...
+def cartpole_rollout(
+    weights: int,
+    starts: int,
+    steps: int,
+    *,
+    agents: int,
+    parameters: int,
+    episodes: int,
+    sizes: Sequence[int],
+    activation: str,
+    physics: tuple[float, ...],
+    cap: int,
+    sampled: bool,
+    seed: int,
+    stream: int,
+    device: int = -1,
+) -> None: ...

@@ -183,6 +183,24 @@ def softmax_pg(
     gentle: bool,
     threads: int,
 ) -> float: ...
+# Weights are float32 for the fast mode, float64 for the exact one.
+def cartpole_rollout(
+    weights: npt.NDArray[Any],
+    starts: npt.NDArray[np.float64],
+    steps: npt.NDArray[np.int32],
+    offsets: npt.NDArray[np.int64] | None,
+    observations: npt.NDArray[np.float32] | None,
+    actions: npt.NDArray[np.int8] | None,
+    *,
+    sizes: Sequence[int],
+    activation: str,
+    physics: tuple[float, ...],
+    cap: int,
+    sampled: bool,
+    seed: int,
+    every: int,
+    threads: int,
+) -> None: ...
 
 class PPOSettings:
     def __init__(
