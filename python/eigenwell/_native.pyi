@@ -183,6 +183,7 @@ def softmax_pg(
     gentle: bool,
     threads: int,
 ) -> float: ...
+
 # Weights are float32 for the fast mode, float64 for the exact one.
 def cartpole_rollout(
     weights: npt.NDArray[Any],

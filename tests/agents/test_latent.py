@@ -9,6 +9,7 @@ import pytest
 from tests.helpers.graded import SMALL, graded
 
 from eigenwell import agents, cartpole
+from eigenwell.agents import _decisions
 from eigenwell.agents.latent import Line, classify, interpolate, line, nearest
 from eigenwell.errors import ArgumentError, ShapeError
 
@@ -134,6 +135,26 @@ def test_nearest_by_behaviour() -> None:
     assert index[:, 0].tolist() == [7, 3]
     assert agreement[:, 0].tolist() == [1, 1]
     assert (agreement[:, 1] <= agreement[:, 0]).all()
+
+
+def test_visited_states_are_those_of_own_episodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_decisions, "_CHUNK", 4)  # of ten agents, more than one at a time
+    weights = graded(10).weights
+    states = _decisions.visited_states(weights, SMALL, count=40, cap=200, seed=5)
+    assert states.shape == (10, 40, 4)
+    for one, found in zip(weights, states, strict=True):
+        visits = cartpole.rollout(
+            one[None],
+            architecture=SMALL,
+            starts=cartpole.starts(8, seed=5),
+            cap=200,
+            mode="fast",
+            states=3,
+        )
+        own = {row.tobytes() for row in visits.observations}
+        assert {row.tobytes() for row in found} <= own
+        # Drawn from all of them, not from the first.
+        assert len({row.tobytes() for row in found}) > min(len(own), 40) / 3
 
 
 def test_mistakes() -> None:

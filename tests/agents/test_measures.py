@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -129,11 +130,16 @@ def test_mistakes_of_the_bootstrap() -> None:
         measures.bootstrap(np.mean, np.zeros(0))
 
 
-def test_a_whole_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_whole_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     torch = pytest.importorskip("torch", reason="torch is not installed")
     for package in ("sklearn", "pyarrow", "joblib", "safetensors"):
         pytest.importorskip(package, reason=f"{package} is not installed")
     torch.set_num_threads(1)
+    from eigenwell.agents.torch import repair
+
+    monkeypatch.setattr("eigenwell.agents.torch.repair", functools.partial(repair, steps=5))
     graded(200).save(tmp_path / "p.parquet")
     paths = [str(tmp_path / "p.parquet"), str(tmp_path / "fit")]
     few = "--latent 3 --epochs 2 --plain-epochs 2 --jobs 1 --drawn 50 --repaired 10 --pairs 5"

@@ -249,6 +249,17 @@ def test_the_plain_vae(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.embed(POPULATION.weights), plain.embed(POPULATION.weights))
 
 
+def test_a_plain_vae_may_put_units_in_order() -> None:
+    moved = shuffled(POPULATION.weights, SMALL, seed=0)
+    for canonical in (False, True):
+        config = PlainConfig(latent=2, hidden=(8,), epochs=2, canonical=canonical)
+        one, other = (
+            fit_plain(w, architecture=SMALL, config=config) for w in (POPULATION.weights, moved)
+        )
+        same = np.array_equal(one.embed(POPULATION.weights), other.embed(moved))
+        assert same is canonical
+
+
 def test_all_models_are_fitted_once(tmp_path: Path) -> None:
     pytest.importorskip("joblib", reason="joblib is not installed")
     two = dataclasses.replace(POPULATION, edges=(100.0,))

@@ -16,6 +16,7 @@ import pytest
 from tests.helpers.repository import PACKAGE, ROOT
 
 FUNCTIONS = {
+    "cartpole_rollout",
     "cdist",
     "cdist_backward",
     "descend",

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Union
 import tyro
 
 from eigenwell.cli._options import Options
+from eigenwell.cli.agents import Agents
 from eigenwell.cli.bench import Bench
 from eigenwell.cli.distil import Distil
 from eigenwell.cli.evaluate import Evaluate
@@ -33,6 +34,7 @@ VERBS: dict[str, Any] = {
     "export": Export,
     "particles": Particles,
     "wells": Wells,
+    "agents": Agents,
     "findings": Findings,
     "bench": Bench,
     "info": Info,
@@ -41,6 +43,7 @@ VERBS: dict[str, Any] = {
 # Of the verbs that are no class with a docstring of its own.
 _SUMMARIES = {
     "particles": "Run the article's systems of particles and look at them.",
+    "agents": "Collect pole-balancing agents, embed them, and look at a map of them.",
     "wells": "Look at gravity wells of the softmax: maps, escape times, certificates, remedies.",
 }
 _DESCRIPTION = "Small learning systems whose geometry can be looked at."

@@ -42,7 +42,7 @@ class Explore(Options):
     agents: int = 1000
     """Shown, at most; chosen evenly over the groups of survival."""
 
-    episodes: int = 32
+    episodes: int = 100
     """From paired starts, that lines are measured by."""
 
     pairs: int = 600

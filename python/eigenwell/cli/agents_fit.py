@@ -64,10 +64,11 @@ class Fit(Options):
         for module in modules:  # all of them before anything takes time
             require(module, extra="agents")
         if self.pictures:
-            require("matplotlib", extra="report")
+            from eigenwell.report import check_agent_pictures
+
+            check_agent_pictures()
         from eigenwell.agents import measures
         from eigenwell.agents.torch import EmbeddingConfig, PlainConfig, fit_all
-        from eigenwell.report import write_agent_pictures
 
         config = EmbeddingConfig(latent=self.latent, epochs=self.epochs, seed=self.seed)
         plain = PlainConfig(latent=self.latent, seed=self.seed)
@@ -111,12 +112,14 @@ class Fit(Options):
         write_atomic(self.output / "measures.md", tables.encode())
         if self.pictures:
             output.note("drawing")
+            from eigenwell.report import write_agent_pictures
+
             write_agent_pictures(self.output, models.embedding, held_out, report)
         document |= {
             "seconds": time.perf_counter() - began,
             "measures": json.loads(report.to_json()),
         }
-        output.result(document, tables, words)
+        output.result(document, *tables.splitlines(), words)
         return _status.DONE
 
 

@@ -60,9 +60,9 @@ def repairs_table(repairs: Sequence[Repairs]) -> str:
 
 def _reconstruction(report: Report, names: Sequence[str]) -> Iterator[Row]:
     whole = report.reconstruction
-    for what, limit, key in (
-        ("survival ratio", 0.98, "survival_ratio"),
-        ("agreement of actions", 0.95, "agreement"),
+    for what, limit, most, key in (
+        ("survival ratio", 0.98, 1 / 0.98, "survival_ratio"),  # too good is no reconstruction
+        ("agreement of actions", 0.95, 1.0, "agreement"),
     ):
         rows = [("all groups", getattr(whole, key), "")]
         for group, (ours, plain) in report.reconstruction_by_group.items():
@@ -70,8 +70,9 @@ def _reconstruction(report: Report, names: Sequence[str]) -> Iterator[Row]:
             rows.append((name, getattr(ours, key), _interval(getattr(plain, key))))
         for where, found, baseline in rows:
             label = f"reconstruction, {where}: {what}"
-            met = _met(found.value >= limit)
-            yield label, f"at least {limit:g}", baseline, _interval(found), met
+            met = _met(limit <= found.value <= most)
+            wanted = f"at least {limit:g}" if most == 1 else f"{limit:.2f} to {most:.2f}"
+            yield label, wanted, baseline, _interval(found), met
 
 
 def _generation(report: Report, names: Sequence[str]) -> Iterator[Row]:

@@ -17,6 +17,8 @@ class _Checked:
             if isinstance(value, tuple | list):
                 widths = tuple(_checks.integer(v, field.name, low=1, high=4096) for v in value)
                 object.__setattr__(self, field.name, widths)
+            elif isinstance(value, bool):
+                continue
             elif field.name == "seed":
                 _checks.integer(value, "seed", low=0, high=2**63 - 1)
             elif field.type == "int":
@@ -82,6 +84,8 @@ class PlainConfig(_Checked):
         latent: Size of the embedding.
         hidden: Widths of the encoder's hidden layers; the decoder has them in reverse.
         kl: Factor of the KL divergence from N(0, I).
+        canonical: Bring hidden units into canonical order first, which the original does not: by
+            how much that alone helps.
         epochs: Of training.
         batch: Networks in a step.
         learning_rate: Of Adam.
@@ -91,6 +95,7 @@ class PlainConfig(_Checked):
     latent: int = 16
     hidden: tuple[int, ...] = (128, 64)
     kl: float = 1.0
+    canonical: bool = False
     epochs: int = 200
     batch: int = 128
     learning_rate: float = 1e-3

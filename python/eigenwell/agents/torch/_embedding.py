@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float32]
 QUANTILES = 257
 _KIND = "embedding"
 _CONDITIONS = 3
-_CHUNK = 4096  # networks at a time
+CHUNK = 4096  # networks at a time
 
 
 class Embedding(nn.Module):
@@ -212,8 +212,8 @@ class Embedding(nn.Module):
         else:
             raise ArgumentError("`survival` and `group` cannot both be requested")
         found = [
-            self._one_sample(wanted[at : at + _CHUNK], candidates, temperature, rng)
-            for at in range(0, count, _CHUNK)
+            self._one_sample(wanted[at : at + CHUNK], candidates, temperature, rng)
+            for at in range(0, count, CHUNK)
         ]
         return np.concatenate(found)
 
@@ -332,5 +332,5 @@ class Embedding(nn.Module):
 
     @staticmethod
     def _chunked(function: Any, array: Floats, width: int) -> Floats:
-        parts = [function(part) for part in torch.split(torch.from_numpy(array), _CHUNK)]
+        parts = [function(part) for part in torch.split(torch.from_numpy(array), CHUNK)]
         return torch.cat(parts).numpy() if len(array) else np.empty((0, width), np.float32)

@@ -13,7 +13,7 @@ from eigenwell import cartpole
 from eigenwell.agents._decisions import visited_states
 from eigenwell.agents._symmetry import canonical
 from eigenwell.agents.torch._config import EmbeddingConfig
-from eigenwell.agents.torch._embedding import QUANTILES, Embedding
+from eigenwell.agents.torch._embedding import CHUNK, QUANTILES, Embedding
 from eigenwell.agents.torch._networks import gaussian, kl_to_normal
 from eigenwell.agents.torch._plain import enough
 from eigenwell.agents.torch._policy import decision, imitation_loss
@@ -126,7 +126,7 @@ def _fit_autoencoder(
 ) -> None:
     config, architecture = model.config, model.architecture
     modules = [*model.encoder.parameters(), *model.decoder.parameters()]
-    fingerprints = torch.cat([model.fingerprint(part) for part in torch.split(data, 4096)])
+    fingerprints = torch.cat([model.fingerprint(part) for part in torch.split(data, CHUNK)])
     jitter = config.jitter * pool.std(dim=0)
     batches = max(1, len(data) // config.batch)
     step = _Stepper(modules, config.learning_rate, config.epochs * batches)
@@ -162,7 +162,7 @@ def _fit_prior(
 ) -> None:
     config = model.config
     with torch.no_grad():
-        heads = [model.posterior(part) for part in torch.split(data, 4096)]
+        heads = [model.posterior(part) for part in torch.split(data, CHUNK)]
         means, log_std = (torch.cat(part) for part in zip(*heads, strict=True))
         draws = [
             means + log_std.exp() * torch.randn(means.shape, generator=generator)

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from eigenwell import _checks, cartpole
-from eigenwell.agents._symmetry import checked
+from eigenwell.agents._symmetry import canonical, checked
 from eigenwell.agents.torch import _storage
 from eigenwell.agents.torch._config import PlainConfig
 from eigenwell.agents.torch._networks import gaussian, kl_to_normal, perceptron
@@ -62,7 +62,7 @@ class PlainVAE(nn.Module):
             ShapeError: Weights do not fit the architecture.
             ArgumentError: One is not finite.
         """
-        array = checked(weights, self.architecture)
+        array = _ordered(checked(weights, self.architecture), self.architecture, self.config)
         return gaussian(self.encoder(torch.from_numpy(array)))[0].numpy()
 
     @torch.no_grad()
@@ -130,7 +130,7 @@ def fit_plain(
     """Fit a plain VAE to the networks of a group.
 
     Args:
-        weights: float [n, p], as they are.
+        weights: float [n, p].
         architecture: Of all of them.
         config: Settings.
         progress: Called with what is fitted, epochs done, of all, and the loss.
@@ -148,7 +148,7 @@ def fit_plain(
         torch.manual_seed(config.seed)
         model = PlainVAE(config, architecture)
     generator = torch.Generator().manual_seed(config.seed)
-    data = torch.from_numpy(array)
+    data = torch.from_numpy(_ordered(array, architecture, config))
     adam = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     for epoch in range(config.epochs):
         for rows in torch.split(torch.randperm(len(data), generator=generator), config.batch):
@@ -159,6 +159,10 @@ def fit_plain(
         if progress is not None:
             progress("plain", epoch + 1, config.epochs, float(loss.detach()))
     return model.eval()
+
+
+def _ordered(array: Floats, architecture: cartpole.MLP, config: PlainConfig) -> Floats:
+    return canonical(array, architecture) if config.canonical else array
 
 
 def enough(count: int, latent: int) -> None:

@@ -26,7 +26,7 @@ def repair(
     *,
     fill: npt.ArrayLike = 0.0,
     survival: npt.ArrayLike | None = None,
-    steps: int = 100,
+    steps: int = 200,
     typical: float = 0.003,
 ) -> Floats:
     """Fill in deleted weights; the others stay as they are.
@@ -69,7 +69,7 @@ def repair(
     condition = model.conditions(wanted)
     z = z.requires_grad_()
     found = kept.clone().requires_grad_()
-    adam = torch.optim.Adam([{"params": [z], "lr": 0.05}, {"params": [found], "lr": 0.02}])
+    adam = torch.optim.Adam([{"params": [z], "lr": 0.03}, {"params": [found], "lr": 0.01}])
     for _ in range(steps):
         current = torch.where(where, found, kept)
         loss = imitation_loss(
