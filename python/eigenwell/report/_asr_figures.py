@@ -151,7 +151,7 @@ def _curves(
             curves = data.curves(name, measure)
             mean, half = band(curves)
             epochs = np.arange(len(mean))
-            words = f"{label} ({len(curves)} seeds)"
+            words = f"{label} ({len(curves)} seed{'s' if len(curves) != 1 else ''})"
             each.plot(epochs, mean, color=colour, linewidth=1.5, label=words)
             each.fill_between(epochs, mean - half, mean + half, color=colour, alpha=0.2, lw=0)
             if dips and measure == "recall_1":

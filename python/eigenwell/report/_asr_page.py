@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from eigenwell.report._findings_axes import Measurements
 from eigenwell.report._walker_tables import markdown
+from eigenwell.wells.asr import dip
 
 if TYPE_CHECKING:
     from eigenwell.studies import Claim, Experiment, Finding, Interval, Result
@@ -17,6 +18,13 @@ _BEGIN = "<!-- From here on written by `eigenwell wells asr report`. -->"
 _END = "<!-- To here. -->"
 _HEADING = "## Results\n"
 _EMPTY = "Not run yet."
+_MEAN_CURVES = (
+    "Not registered, added after the first runs: it changes no verdict. A curve that fluctuates "
+    "about a level has a prominence too, and the more epochs, the larger. In the mean curve over "
+    "the seeds what single runs do by chance cancels; a dip that all of them make at about the "
+    "same epoch stays. Beside it stand the prominence of the single runs, and how far the epochs "
+    "of their dips are spread."
+)
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,7 @@ def asr_results(
 
     planned = sum(experiment.seeds or 0 for experiment in experiments)
     lines = [
-        f"**Verdict: {conclusion}.**",
+        f"**Verdict by the registered rule: {conclusion}.**",
         "",
         (
             f"{len(results)} of {planned} runs are in. All curves, with a choice of measures and "
@@ -89,6 +97,12 @@ def asr_results(
         *picture("floors"),
         *picture("grid"),
         *picture("others"),
+        "### Dips or fluctuations?",
+        "",
+        _MEAN_CURVES,
+        "",
+        _mean_curves(data, experiments),
+        "",
         "### Every cell",
         "",
         _cells(data, experiments),
@@ -147,6 +161,37 @@ def _statements(
                 )
             )
     return markdown(("", "statement", "holds if", "measured", "seeds", "verdict"), rows)
+
+
+def _mean_curves(data: Measurements, experiments: Sequence[Experiment]) -> str:
+    """Return what is left of the dips in the mean over seeds of each cell."""
+    rows = []
+    for experiment in experiments:
+        name = experiment.name
+        if name not in data:
+            continue
+        curves = data.curves(name, "recall_1")
+        shared = dip(curves.mean(axis=0))
+        epochs = data.numbers(name, "dip_epoch")
+        rows.append(
+            (
+                name,
+                str(len(curves)),
+                f"{data.interval(name, 'prominence').mean:.3f}",
+                f"{min(epochs):.0f} to {max(epochs):.0f}" if epochs else "",
+                f"{shared.prominence:.3f}",
+                str(shared.epoch) if shared.prominence else "",
+            )
+        )
+    header = (
+        "cell",
+        "seeds",
+        "prominence of single runs",
+        "dips at epochs",
+        "prominence of the mean curve",
+        "at epoch",
+    )
+    return markdown(header, rows)
 
 
 def _cells(data: Measurements, experiments: Sequence[Experiment]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -75,10 +76,22 @@ def test_look_alikes_are_dropped() -> None:
     assert _shapes.distinct("ABC", count=2, below=1.0) == ["A", "B"]
 
 
-def test_a_damaged_cache_is_made_again(cache: Path, glyphs: datasets.Dataset, monkeypatch) -> None:
+def _flipped(whole: bytes) -> bytes:
+    return whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:]
+
+
+def _exchanged(whole: bytes) -> bytes:
+    """Another content under the old digest."""
+    return whole[:32] + zlib.compress(bytes(6200 * 28 * 28))
+
+
+@pytest.mark.parametrize("damage", [_flipped, _exchanged, lambda whole: whole[:-100]])
+def test_a_damaged_cache_is_made_again(
+    damage, cache: Path, glyphs: datasets.Dataset, monkeypatch
+) -> None:
     (path,) = cache.iterdir()
     whole = path.read_bytes()
-    path.write_bytes(whole[:5000] + bytes([whole[5000] ^ 1]) + whole[5001:])
+    path.write_bytes(damage(whole))
     drawn = []
     monkeypatch.setattr(_glyphs, "_draw", lambda *a: drawn.append(a) or _blank(a[1]))
     again = datasets.load("glyphs", cache=cache)

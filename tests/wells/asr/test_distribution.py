@@ -14,8 +14,8 @@ from eigenwell.wells.asr import PRESETS, DistanceDistribution
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
+from eigenwell.pairwise import torch as pairwise  # noqa: E402
 from eigenwell.wells.asr.torch import (  # noqa: E402 - after the check that torch is there
-    batch_distances,
     draw_negatives,
     draw_positives,
     pair_index,
@@ -177,10 +177,10 @@ def test_positives_are_the_others_of_the_class_all_alike() -> None:
 
 def test_distances_of_a_batch_and_their_gradient() -> None:
     x = torch.randn(9, 128, generator=generator(), dtype=torch.float64, requires_grad=True)
-    condensed, matrix = batch_distances(x, pair_index(9))
+    condensed = pairwise.pdist(x)
     expected = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist")
     off = ~torch.eye(9, dtype=torch.bool)
-    assert torch.allclose(matrix[off], expected[off], rtol=1e-12)
+    assert torch.allclose(condensed[pair_index(9)][off], expected[off], rtol=1e-12)
     loss = condensed[pair_index(9)[[0, 3], [5, 1]]].square().sum()
     wanted = (x[0] - x[5]).square().sum() + (x[3] - x[1]).square().sum()
     assert torch.allclose(

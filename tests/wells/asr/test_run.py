@@ -207,6 +207,8 @@ def test_validation_of_unseen_classes_is_refused() -> None:
 def test_a_run_that_diverges_says_so() -> None:
     with pytest.raises(TrainingError, match=r"epoch 1, batch \d: .*: lower `learning_rate`"):
         run(learning_rate=1e38, epochs=1)
+    with pytest.raises(TrainingError, match="the loss is inf: lower"):
+        run(loss="margin", beta_learning_rate=1e38)
 
 
 def test_another_miner_takes_the_place_of_the_distribution() -> None:

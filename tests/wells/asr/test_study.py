@@ -177,3 +177,18 @@ def test_without_results_everything_is_undecided() -> None:
     assert set(found.values()) == {"undecided"}
     assert len(found) == 9
     assert asr.conclusion(found) == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("d1", "d4", "d5", "conclusion"),
+    [
+        ("fails", "holds", "holds", "we do not see the dip"),
+        ("holds", "holds", "holds", "it is not a softmax well"),
+        ("holds", "fails", "holds", "a well of the policy"),
+        ("holds", "fails", "fails", "undecided"),
+        ("holds", "undecided", "holds", "undecided"),
+        ("undecided", "holds", "fails", "undecided"),
+    ],
+)
+def test_the_conclusion_is_the_registered_one(d1: str, d4: str, d5: str, conclusion: str) -> None:
+    assert asr.conclusion({"D1": d1, "D4": d4, "D5": d5}).startswith(conclusion)

@@ -4,7 +4,6 @@ from eigenwell.wells.asr.torch._encoder import SmallEncoder
 from eigenwell.wells.asr.torch._losses import margin_loss, triplet_loss
 from eigenwell.wells.asr.torch._policy import PolicyNetwork, SamplerPolicy, clipped_gain
 from eigenwell.wells.asr.torch._sampling import (
-    batch_distances,
     draw_negatives,
     draw_positives,
     pair_index,
@@ -17,7 +16,6 @@ __all__ = [
     "SamplerPolicy",
     "SmallEncoder",
     "Trainer",
-    "batch_distances",
     "clipped_gain",
     "draw_negatives",
     "draw_positives",

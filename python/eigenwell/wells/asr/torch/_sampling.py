@@ -1,7 +1,6 @@
 """Pairs of a batch: a positive for each anchor, and a negative by its distance.
 
-The distances come from :mod:`eigenwell.pairwise` and are differentiable; drawing is one cumulative
-sum and one binary search for a whole batch, O(n^2).
+Drawing is one cumulative sum and one binary search for a whole batch, O(n^2).
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import torch
 
 from eigenwell.errors import ArgumentError, ShapeError
-from eigenwell.pairwise import torch as pairwise
 
 
 def pair_index(n: int) -> torch.Tensor:
@@ -18,23 +16,6 @@ def pair_index(n: int) -> torch.Tensor:
     index = torch.zeros(n, n, dtype=torch.int64)
     index[i, j] = torch.arange(len(i))
     return index + index.T
-
-
-def batch_distances(
-    embeddings: torch.Tensor, index: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the distances of all pairs.
-
-    Args:
-        embeddings: ``(n, d)``.
-        index: :func:`pair_index` of n.
-
-    Returns:
-        ``pdist``'s, ``(n (n - 1) / 2)``, with a gradient; and the same as a matrix ``(n, n)``
-        without one, of which the diagonal means nothing.
-    """
-    distances = pairwise.pdist(embeddings)
-    return distances, distances.detach()[index]
 
 
 def draw_negatives(
@@ -68,13 +49,24 @@ def draw_negatives(
             f"`distances` must have shape ({len(anchors)}, {len(candidates)}) as the labels say, "
             f"got {tuple(distances.shape)}"
         )
+    chances = weights_at(distances, weights, support=support)
+    return draw(chances.masked_fill_(anchors[:, None] == candidates, 0.0), generator)
+
+
+def weights_at(
+    distances: torch.Tensor, weights: torch.Tensor, *, support: tuple[float, float]
+) -> torch.Tensor:
+    """Return the weight of each distance's bin, of the same shape.
+
+    Raises:
+        ArgumentError: A distance is NaN.
+    """
     if not torch.isfinite(distances.sum()) and bool(distances.isnan().any()):
         raise ArgumentError("`distances` must not be NaN: the embeddings have diverged")
     low, high = support
     bins = len(weights)
     place = ((distances - low) * (bins / (high - low))).floor_().clamp_(0, bins - 1).long()
-    chances = weights[place].masked_fill_(anchors[:, None] == candidates, 0.0)
-    return draw(chances, generator)
+    return weights.index_select(0, place.view(-1)).view(distances.shape)
 
 
 def draw_positives(
@@ -89,8 +81,12 @@ def draw_positives(
     Returns:
         Its index, ``(n,)``; -1 where there is none.
     """
-    same = (labels[:, None] == labels).to(torch.float64).fill_diagonal_(0.0)
-    return draw(same, generator)
+    return draw(positive_chances(labels), generator)
+
+
+def positive_chances(labels: torch.Tensor) -> torch.Tensor:
+    """Return 1 for two points of a class and 0 for others, ``(n, n)``, float64."""
+    return (labels[:, None] == labels).to(torch.float64).fill_diagonal_(0.0)
 
 
 def draw(chances: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
@@ -103,12 +99,18 @@ def draw(chances: torch.Tensor, generator: torch.Generator | None = None) -> tor
     Returns:
         ``(n,)``; -1 where all chances are 0.
     """
-    if not chances.numel():
-        return torch.full((len(chances),), -1, dtype=torch.int64, device=chances.device)
-    cumulative = chances.cumsum(1)
+    return draw_from_sums(chances.cumsum(1), generator)
+
+
+def draw_from_sums(
+    cumulative: torch.Tensor, generator: torch.Generator | None = None
+) -> torch.Tensor:
+    """Draw as :func:`draw` does, given the cumulative sums of its rows."""
+    if not cumulative.numel():
+        return torch.full((len(cumulative),), -1, dtype=torch.int64, device=cumulative.device)
     total = cumulative[:, -1]
     uniform = torch.rand(
-        len(chances), dtype=chances.dtype, generator=generator, device=chances.device
+        len(total), dtype=total.dtype, generator=generator, device=cumulative.device
     )
     # Rounded up to the total itself, a draw would lie past the last column.
     below = torch.nextafter(total, torch.zeros_like(total))

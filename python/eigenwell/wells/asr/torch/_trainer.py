@@ -14,15 +14,16 @@ from torch import nn
 
 from eigenwell._checks import require
 from eigenwell.errors import ArgumentError, FormatError, TrainingError
+from eigenwell.pairwise import torch as pairwise
 from eigenwell.wells.asr import metrics
 from eigenwell.wells.asr.torch._encoder import SmallEncoder
 from eigenwell.wells.asr.torch._losses import margin_loss, triplet_loss
 from eigenwell.wells.asr.torch._policy import SamplerPolicy
 from eigenwell.wells.asr.torch._sampling import (
-    batch_distances,
-    draw_negatives,
-    draw_positives,
+    draw_from_sums,
     pair_index,
+    positive_chances,
+    weights_at,
 )
 
 if TYPE_CHECKING:
@@ -84,6 +85,11 @@ class Trainer:
         self.distribution = config.distribution()
         self.policy = SamplerPolicy(config)
         self._index = pair_index(config.classes * config.images)
+        # The same for every batch, whose images stand class by class.
+        places = torch.arange(config.classes).repeat_interleave(config.images)
+        self._alike = places[:, None] == places
+        # Cumulative chances of the positives, and below them room for those of the negatives.
+        self._sums = positive_chances(places).cumsum(1).repeat(2, 1)
         self.seconds = dict.fromkeys(("encoder", "sampling", "policy", "evaluation"), 0.0)
 
     def train_epoch(self) -> dict[str, float]:
@@ -150,13 +156,15 @@ class Trainer:
         labels = torch.from_numpy(self._labels[indices])
         embeddings = self.encoder(self._tensor(indices))
         encoded = time.perf_counter()
-        distances, matrix = batch_distances(embeddings, self._index)
+        distances = pairwise.pdist(embeddings)
         if self._miner is None:
-            positives = draw_positives(labels, generator=pairs)
             weights = torch.from_numpy(self.distribution.weights)
-            negatives = draw_negatives(
-                matrix, labels, weights, support=config.support, generator=pairs
-            )
+            # Weighed as pairs, half as many as the elements of the matrix that is drawn from.
+            chances = weights_at(distances.detach(), weights, support=config.support)
+            matrix = chances.index_select(0, self._index.view(-1)).view(self._index.shape)
+            matrix.masked_fill_(self._alike, 0.0)
+            torch.cumsum(matrix, 1, out=self._sums[len(matrix) :])
+            positives, negatives = draw_from_sums(self._sums, pairs).chunk(2)
             anchors = (negatives >= 0).nonzero()[:, 0]
             positives, negatives = positives[anchors], negatives[anchors]
         else:
@@ -170,7 +178,7 @@ class Trainer:
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimiser.step()
             used = len(np.unique(anchors.numpy())) / len(labels)
-            drawn = matrix[anchors, negatives]
+            drawn = distances.detach()[far]
             rare = self.distribution.weights[self.distribution.bin_of(drawn.numpy())] < _RARE
             row[:] = (
                 loss.item(),

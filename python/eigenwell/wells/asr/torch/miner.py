@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from pytorch_metric_learning.miners import BaseMiner
 
 from eigenwell import _checks
 from eigenwell.wells.asr._config import ASRConfig
-from eigenwell.wells.asr._distribution import DistanceDistribution
 from eigenwell.wells.asr.torch._policy import SamplerPolicy
 from eigenwell.wells.asr.torch._sampling import draw, draw_negatives
+
+if TYPE_CHECKING:
+    from eigenwell.wells.asr._distribution import DistanceDistribution
 
 Indices = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
