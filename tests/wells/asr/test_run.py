@@ -265,3 +265,14 @@ def test_settings_go_through_toml_and_json(tmp_path: Path) -> None:
 def test_mistakes(changes: dict[str, Any], words: str) -> None:
     with pytest.raises(EigenwellError, match=words):
         config(**changes)
+
+
+def test_a_run_can_begin_with_an_encoder_that_has_learnt() -> None:
+    settings, dataset = config(epochs=1), made()
+    state = asr.warmed(settings, epochs=1, dataset=dataset)
+    begun = asr.run(settings, dataset=dataset, encoder=state)
+    # One epoch of the warming is one of a frozen run from `random`.
+    uniform = config(epochs=1, start="random", policy="frozen")
+    learnt = asr.run(uniform, dataset=dataset)
+    assert begun.curves["distance"][0] == learnt.curves["distance"][1]
+    assert begun.curves["distance"][0] != learnt.curves["distance"][0]

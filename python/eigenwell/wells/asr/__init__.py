@@ -10,7 +10,7 @@ from eigenwell.wells.asr._claims import claims, conclusion, paired, verdicts
 from eigenwell.wells.asr._config import ASRConfig, read_settings
 from eigenwell.wells.asr._curves import Dip, deepest, dip, final, summary
 from eigenwell.wells.asr._distribution import MULTIPLIERS, PRESETS, DistanceDistribution
-from eigenwell.wells.asr._run import ASRRun, Epoch, run
+from eigenwell.wells.asr._run import ASRRun, Epoch, run, warmed
 from eigenwell.wells.asr._study import CELLS, STORE, cell_config, experiments, study_toml
 
 __all__ = [
@@ -38,4 +38,5 @@ __all__ = [
     "study_toml",
     "summary",
     "verdicts",
+    "warmed",
 ]

@@ -6,7 +6,7 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -22,6 +22,8 @@ from eigenwell.wells.asr._config import ASRConfig
 from eigenwell.wells.asr._curves import summary
 
 if TYPE_CHECKING:
+    import torch
+
     from eigenwell.wells.asr.datasets import Dataset
     from eigenwell.wells.asr.torch import Miner, Trainer
 
@@ -111,6 +113,7 @@ def run(
     output: str | os.PathLike[str] | None = None,
     resume: bool = False,
     miner: Miner | None = None,
+    encoder: Mapping[str, torch.Tensor] | None = None,
     progress: Callable[[Epoch], None] | None = None,
 ) -> ASRRun:
     """Train an encoder with negatives drawn by distance, and measure it after every epoch.
@@ -123,6 +126,7 @@ def run(
         resume: Go on with the run in that folder; what comes out is the same to the last bit.
         miner: Chooses anchors, positives and negatives instead of the distribution, from the
             embeddings and labels of a batch, as miners of pytorch-metric-learning do.
+        encoder: State of the network to begin with, as of :func:`warmed`; otherwise it is new.
         progress: Called after every epoch.
 
     Raises:
@@ -146,6 +150,8 @@ def run(
     if dataset is None:
         dataset = datasets.load(config.dataset, config.root, seed=config.seed)
     trainer = Trainer(config, dataset, miner)
+    if encoder is not None:
+        trainer.encoder.load_state_dict(encoder)
     if stored is None:
         curves: dict[str, list[float]] = {}
         _add(curves, trainer.measure() | dict.fromkeys(_TRAINED, math.nan), trainer)
@@ -164,6 +170,33 @@ def run(
         trainer.load_state(arrays, len(done) - 1)
         trainer.seconds.update(found.seconds)
     return _go_on(found, trainer, folder, progress)
+
+
+def warmed(
+    config: ASRConfig, *, epochs: int, dataset: Dataset | None = None
+) -> dict[str, torch.Tensor]:
+    """Train an encoder with negatives drawn uniformly, to begin a :func:`run` with.
+
+    Args:
+        config: Of that run; its start and its policy do not count.
+        epochs: How many.
+        dataset: Instead of the one that the config names.
+
+    Returns:
+        State of the network.
+
+    Raises:
+        TrainingError: The loss diverged.
+    """
+    from eigenwell.wells.asr.torch import Trainer
+
+    config = dataclasses.replace(config, start="random", policy="frozen")
+    if dataset is None:
+        dataset = datasets.load(config.dataset, config.root, seed=config.seed)
+    trainer = Trainer(config, dataset)
+    for _ in range(epochs):
+        trainer.train_epoch()
+    return dict(trainer.encoder.state_dict())
 
 
 def _go_on(

@@ -9,7 +9,7 @@ from typing import Any
 
 from eigenwell.studies import Experiment, Measured
 from eigenwell.wells.asr._config import ASRConfig, to_toml
-from eigenwell.wells.asr._run import run
+from eigenwell.wells.asr._run import run, warmed
 
 #: Name of the file with the results, in the study's folder.
 STORE = "adaptive_sampling.jsonl"
@@ -49,13 +49,23 @@ CELLS: dict[str, tuple[dict[str, Any], int]] = {
     },
 }
 
+#: Not registered, added after the first results: they begin with an encoder that has learnt for
+#: some epochs from uniform negatives, as the article's begins with one that knows images.
+WARM_EPOCHS = 10
+EXPLORED: dict[str, tuple[dict[str, Any], int]] = {
+    "warm-high": (_HIGH, FEW),
+    "warm-high-frozen": (_HIGH | _FROZEN, FEW),
+    "warm-low": (_LOW, FEW),
+    "warm-random": ({"start": "random"}, FEW),
+}
+
 
 def cell_config(name: str, **changes: Any) -> ASRConfig:
     """Return the settings of a cell, with changes such as ``seed``."""
     return ASRConfig.from_mapping(CELLS[name][0] | changes)
 
 
-def measure(seed: int, *, settings: Mapping[str, Any]) -> Measured:
+def measure(seed: int, *, settings: Mapping[str, Any], warm_epochs: int = 0) -> Measured:
     """Run a cell on one thread and return its curves and the numbers read off them.
 
     Beside those of :class:`~eigenwell.wells.asr.ASRRun` and
@@ -65,7 +75,8 @@ def measure(seed: int, *, settings: Mapping[str, Any]) -> Measured:
     import torch
 
     torch.set_num_threads(1)
-    found = run(ASRConfig.from_mapping({**settings, "seed": seed}))
+    config = ASRConfig.from_mapping({**settings, "seed": seed})
+    found = run(config, encoder=warmed(config, epochs=warm_epochs) if warm_epochs else None)
     shown = found.histogram[:: max(found.epochs // 4, 1)]
     values: Measured = {name: list(map(rounded, curve)) for name, curve in found.curves.items()}
     values |= found.summary()
@@ -75,7 +86,7 @@ def measure(seed: int, *, settings: Mapping[str, Any]) -> Measured:
 
 
 def experiments(**changes: Any) -> list[Experiment]:
-    """Return an experiment for each cell of the table.
+    """Return an experiment for each cell of the table, then those added later.
 
     Args:
         **changes: Settings of all of them, such as fewer ``epochs``.
@@ -86,6 +97,13 @@ def experiments(**changes: Any) -> list[Experiment]:
         del settings["seed"]
         words = ", ".join(f"{key} {value}" for key, value in different.items())
         listed.append(Experiment(name, words, partial(measure, settings=settings), seeds))
+    for name, (different, seeds) in EXPLORED.items():
+        settings = ASRConfig.from_mapping(different | changes).as_json()
+        del settings["seed"]
+        words = f"an encoder of {WARM_EPOCHS} epochs of random, then {different['start']}"
+        words += ", policy frozen" if "policy" in different else ""
+        measured = partial(measure, settings=settings, warm_epochs=WARM_EPOCHS)
+        listed.append(Experiment(name, words, measured, seeds))
     return listed
 
 
