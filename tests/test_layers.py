@@ -43,14 +43,18 @@ WHOLE_EXTRAS = ("cli", "__main__")
 
 # What they may import at once: Stable-Baselines3 brings torch and Gymnasium.
 NEEDS_SB3 = frozenset({"gymnasium", "stable_baselines3", "torch"})
+# A miner is a class of pytorch-metric-learning's.
+NEEDS_MINER = frozenset({"pytorch_metric_learning", "torch"})
 
 
 def _needs(module: str) -> frozenset[str]:
-    """What ``<family>.torch`` and ``integrations.sb3`` are nothing without, and import at once."""
+    """What a ``torch`` package and ``integrations.sb3`` are nothing without, and import at once."""
     parts = module.split(".")
     if parts[1:3] == ["integrations", "sb3"]:
         return NEEDS_SB3
-    return frozenset({"torch"}) if parts[2:3] == ["torch"] else frozenset()
+    if parts[1:5] == ["wells", "asr", "torch", "miner"]:
+        return NEEDS_MINER
+    return frozenset({"torch"}) if "torch" in parts[2:4] else frozenset()
 
 
 FILES = module_files(PACKAGE)

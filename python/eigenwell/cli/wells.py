@@ -1,4 +1,4 @@
-"""``eigenwell wells map | explore | escape | plane | compare | exponent``: look at wells."""
+"""``eigenwell wells map | explore | escape | plane | compare | exponent | asr``: look at wells."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Annotated
 
 import tyro
 
+from eigenwell.cli.wells_asr import Asr
 from eigenwell.cli.wells_compare import Compare, Exponent
 from eigenwell.cli.wells_escape import Escape
 from eigenwell.cli.wells_map import Explore, Map
@@ -19,4 +20,10 @@ Wells = (
     | Annotated[Plane, tyro.conf.subcommand("plane")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Exponent, tyro.conf.subcommand("exponent")]
+    | Annotated[
+        Asr,
+        tyro.conf.subcommand(
+            "asr", description="Adaptive sampling with reward: metric learning's gravity well."
+        ),
+    ]
 )

@@ -14,7 +14,7 @@ Example:
     (1954, 0.00383)
 """
 
-from eigenwell.wells import bounds, mdp, monitor
+from eigenwell.wells import asr, bounds, mdp, monitor
 from eigenwell.wells._bandit import Bandit
 from eigenwell.wells._escape_times import escape_times, final_policies
 from eigenwell.wells._exponent import WellExponent, well_exponent
@@ -45,6 +45,7 @@ __all__ = [
     "Run",
     "Sinking",
     "WellExponent",
+    "asr",
     "bounds",
     "corners",
     "delightful_pg",
