@@ -21,7 +21,7 @@ ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("P1", ("backend",)),
     ("P2", ("reference",)),
     ("P3", ("cartpole", "dc", "evaluation", "pairwise", "studies")),
-    ("P4", ("agents", "integrations", "particles", "ppo", "wells")),
+    ("P4", ("agents", "integrations", "particles", "ppo", "wells", "worlds")),
     ("P5", ("report",)),
     ("P6", ("benchmarks",)),
     ("P6", ("cli",)),

@@ -22,6 +22,7 @@ from eigenwell.cli.particles import Particles
 from eigenwell.cli.train import Train
 from eigenwell.cli.walk import Walk
 from eigenwell.cli.wells import Wells
+from eigenwell.cli.worlds import Worlds
 from eigenwell.errors import ArgumentError
 
 #: The verbs in the order of the help; those with subcommands are the union of these.
@@ -35,6 +36,7 @@ VERBS: dict[str, Any] = {
     "particles": Particles,
     "wells": Wells,
     "agents": Agents,
+    "worlds": Worlds,
     "findings": Findings,
     "bench": Bench,
     "info": Info,
@@ -44,6 +46,7 @@ VERBS: dict[str, Any] = {
 _SUMMARIES = {
     "particles": "Run the article's systems of particles and look at them.",
     "agents": "Collect pole-balancing agents, embed them, and look at a map of them.",
+    "worlds": "Collect, train and test worlds that look different and act alike.",
     "wells": "Look at gravity wells of the softmax: maps, escape times, certificates, remedies.",
 }
 _DESCRIPTION = "Small learning systems whose geometry can be looked at."
