@@ -125,14 +125,15 @@ def _telling_pairs(
 ) -> dict[str, tuple[int, int]]:
     """Return for each pattern the pair that shows it most, among random ones.
 
-    Beside :func:`eigenwell.report.telling_pairs`, which looks at extrapolations and weights, too,
-    this lets the agents of many lines play together and takes a second for hundreds of them.
+    Of slopes it is the one that rises most, what extrapolating adds counted twice, as in
+    :func:`eigenwell.report.telling_pairs`, which looks at weights, too. This lets the agents of
+    many lines play together and takes seconds for hundreds of them.
     """
     from eigenwell import cartpole
     from eigenwell.agents.latent import classify
 
     rng = np.random.default_rng(seed)
-    t = np.linspace(0, 1, _POINTS)
+    t = np.concatenate([np.linspace(0, 1, _POINTS), [-0.5, -0.25, 1.25, 1.5]])
     best: dict[str, tuple[float, tuple[int, int]]] = {}
     for begin in range(0, count, _BATCH):
         pairs = rng.integers(0, len(shown), (min(_BATCH, count - begin), 2))
@@ -142,9 +143,13 @@ def _telling_pairs(
         steps = cartpole.rollout(
             weights, architecture=shown.architecture, starts=starts, cap=shown.cap, mode="fast"
         )
-        for (a, b), survived in zip(pairs, steps.reshape(len(pairs), _POINTS, -1), strict=True):
+        for (a, b), survived in zip(pairs, steps.reshape(len(pairs), len(t), -1), strict=True):
             found = classify(survived, t, cap=shown.cap)
-            strength = {"slope": abs(found.rise), "valley": found.dip, "hill": found.bump}
+            mean = survived.mean(axis=1)
+            better = slice(_POINTS + 2, None) if found.rise > 0 else slice(_POINTS, _POINTS + 2)
+            gain = max(mean[better].max() - max(mean[0], mean[_POINTS - 1]), 0.0)
+            slope = abs(found.rise) + 2 * gain
+            strength = {"slope": slope, "valley": found.dip, "hill": found.bump}
             if strength.get(found.name, 0.0) > best.get(found.name, (0.0,))[0]:
                 ends = (b, a) if found.name == "slope" and found.rise < 0 else (a, b)
                 best[found.name] = strength[found.name], (int(ends[0]), int(ends[1]))

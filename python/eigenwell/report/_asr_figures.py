@@ -73,6 +73,12 @@ _OTHERS = {
     "low": ("normal_low", BLUE),
     "low-margin": ("normal_low, margin loss", _GREEN),
 }
+_WARM = {
+    "warm-high": ("normal_high, learnt", RED),
+    "warm-high-frozen": ("normal_high, frozen", _ORANGE),
+    "warm-low": ("normal_low, learnt", BLUE),
+    "warm-random": ("random, learnt", GREY),
+}
 _COLOURS = (RED, GREY, BLUE, _GREEN, _ORANGE, _VIOLET)
 _DIPS = ("high", "high-frozen", "high-random", "avg", "random", "low", "low-frozen")
 _THRESHOLD = 0.02
@@ -109,13 +115,17 @@ def draw_asr_figures(
             _curves(data, _POLICIES, ("recall_1", "distance", "sampler_mean")),
             "Learnt, frozen and random policies",
         ),
-        "floors": (_curves(data, _FLOORS, ("recall_1", "distance", "used")), "Three floors"),
+        "floors": (_curves(data, _FLOORS, ("recall_1", "distance", "rare")), "Three floors"),
         "contraction": (
             _curves(data, _POLICIES, insides, dips=True),
             (
                 "Contraction: distance, effective rank, and draws from bins at the floor; ticks "
                 "mark the dips of single runs"
             ),
+        ),
+        "warm": (
+            _curves(data, _WARM, ("recall_1", "nmi", "distance"), dips=True),
+            "From an encoder that has learnt for ten epochs from uniform negatives",
         ),
         "others": (
             _curves(data, _OTHERS, ("recall_1", "nmi", "distance")),

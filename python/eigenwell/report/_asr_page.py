@@ -97,6 +97,7 @@ def asr_results(
         *picture("floors"),
         *picture("grid"),
         *picture("others"),
+        *picture("warm"),
         "### Dips or fluctuations?",
         "",
         _MEAN_CURVES,
