@@ -230,14 +230,19 @@ def test_ctrl_c_ends_it() -> None:
     policy = np.zeros((64, 10))
     policy[:, 1:8:2] = 0.1, 0.5, 10.0, 1.5
     main = threading.get_ident()
+    # A shell starts what runs in the background with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Timer(0.2, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
     started = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        cartpole.rollout(
-            policy,
-            starts=cartpole.starts(1000, seed=0),
-            architecture=cartpole.MLP((4, 2)),
-            cap=10_000_000,
-        )
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            cartpole.rollout(
+                policy,
+                starts=cartpole.starts(1000, seed=0),
+                architecture=cartpole.MLP((4, 2)),
+                cap=10_000_000,
+            )
+    finally:
+        signal.signal(signal.SIGINT, before)
     # Uninterrupted it would take hours.
     assert time.monotonic() - started < 60
