@@ -88,7 +88,7 @@ def test_the_page_has_verdicts_numbers_and_figures(written: Path) -> None:
     assert re.fullmatch(r".* \| 0\.2\d\d \| 5 to 5 \| 0\.2\d\d \| 5 \|", mean)
     assert "By the rule the adaptive sampler is **" in page
     figures = re.findall(r"\]\((\w+\.png)\)", page)
-    assert len(figures) == 8
+    assert len(figures) == 9
     for name in figures:
         assert (written / name).read_bytes().startswith(b"\x89PNG")
 
@@ -101,7 +101,7 @@ def test_does_with_what_there_is(study: Path, tmp_path: Path) -> None:
     assert report(part, tmp_path / "out") == 0
     page = (tmp_path / "out" / "adaptive_sampling.md").read_text("utf-8")
     assert page.startswith("# Adaptive sampling with reward: results")
-    assert "\n3 of 165 runs are in" in page
+    assert "\n3 of 185 runs are in" in page
     assert "| D1 | normal_high dips | at least 0.02 | nothing | 0 | **undecided** |" in page
     assert "Not run yet." in page
     assert not (tmp_path / "out" / "adaptive_sampling_grid.png").exists()
@@ -145,7 +145,7 @@ def test_the_page_of_curves(written: Path, context: Any) -> None:
     path = written / "adaptive_sampling_curves.html"
     (text,) = re.findall(r'<script id="data"[^>]*>(.*?)</script>', path.read_text("utf-8"))
     data = json.loads(text)
-    assert len(data["cells"]) == len(asr.CELLS) + 6
+    assert len(data["cells"]) == len(asr.CELLS) + len(asr.EXPLORED) + 6
     mean, half = data["cells"]["high"]["curves"]["loss"]
     assert mean[0] is None
     assert len(mean) == len(half) == EPOCHS + 1

@@ -11,10 +11,11 @@ from eigenwell.wells.asr._config import ASRConfig, read_settings
 from eigenwell.wells.asr._curves import Dip, deepest, dip, final, summary
 from eigenwell.wells.asr._distribution import MULTIPLIERS, PRESETS, DistanceDistribution
 from eigenwell.wells.asr._run import ASRRun, Epoch, run, warmed
-from eigenwell.wells.asr._study import CELLS, STORE, cell_config, experiments, study_toml
+from eigenwell.wells.asr._study import CELLS, EXPLORED, STORE, cell_config, experiments, study_toml
 
 __all__ = [
     "CELLS",
+    "EXPLORED",
     "MULTIPLIERS",
     "PRESETS",
     "STORE",
