@@ -108,7 +108,8 @@ class AsrRun(Options):
                 raise ArgumentError(f"`--cell` was given, but {self.config} has no cells")
         elif self.cell is not None:
             if self.cell not in asr.CELLS:
-                raise ArgumentError(f"`--cell` must be one of {', '.join(asr.CELLS)}")
+                cells = ", ".join(asr.CELLS)
+                raise ArgumentError(f"`--cell` must be one of {cells}, got {self.cell!r}")
             found = dict(asr.CELLS[self.cell][0])
         elif self.resume:
             if self.output is None:
