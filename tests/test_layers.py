@@ -16,7 +16,8 @@ from tests.helpers.repository import PACKAGE
 
 ROWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("P0", ("errors",)),
-    ("P0", ("_checks", "_files")),
+    ("P0", ("_checks", "_files", "_machine")),
+    ("P0", ("_checkpoint",)),
     ("P1", ("_cuda", "_native")),
     ("P1", ("backend",)),
     ("P2", ("reference",)),

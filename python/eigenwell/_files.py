@@ -39,6 +39,23 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
         raise
 
 
+def make_folder(path: str | os.PathLike[str], name: str = "output") -> Path:
+    """Return a folder, made if need be, with those that it lies in.
+
+    Raises:
+        ArgumentError: It cannot be made; the sentence begins with the name.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ArgumentError(
+            f"`{name}` must be a folder that can be made: {folder}: {reason}"
+        ) from error
+    return folder
+
+
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """Return the content of a file.
 

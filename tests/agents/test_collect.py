@@ -203,7 +203,7 @@ def test_another_collection_needs_another_folder(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="does not describe a collection"):
         agents.collect(tiny(shards=1), output=tmp_path)
     (tmp_path / "file").write_text("")
-    with pytest.raises(ArgumentError, match="cannot be a folder"):
+    with pytest.raises(ArgumentError, match="`output` must be a folder that can be made"):
         agents.collect(tiny(shards=1), output=tmp_path / "file")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -38,6 +39,19 @@ def test_a_population_and_a_sample_of_it(here: Any, tmp_path: Path) -> None:
     assert document["sample"]["networks"] == np.bincount(small.group, minlength=5)[1:].tolist()
     assert document["sample"]["bytes"] == sample.stat().st_size
     assert len(small) == sum(min(2, group["networks"]) for group in document["groups"])
+
+
+def test_the_options_are_the_settings_of_a_collection(
+    here: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        here("agents", "collect", "--help")
+    said = " ".join(re.sub("[^ -~]", " ", capsys.readouterr().out).split())
+    assert "architecture" not in said
+    for field in dataclasses.fields(agents.Collection):
+        if field.name != "architecture":
+            option = f"--{field.name.replace('_', '-')} INT"
+            assert re.search(rf"{option} [^(]+\(default: {field.default}\)", said), option
 
 
 def test_people_see_a_table(here: Any, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.helpers import browser as browsers
 
 from eigenwell import particles
 from eigenwell.errors import ArgumentError, BackendUnavailableError
@@ -20,8 +20,8 @@ from eigenwell.report import write_particle_viewer
 
 pytest.importorskip("plotly", reason="plotly is not installed")
 
-# WebGL without a graphics card; in a container there is no room for Chromium's sandbox.
-FLAGS = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox")
+# WebGL without a graphics card.
+FLAGS = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 RECORDS, POINTS = 60, 40
 
 
@@ -45,15 +45,8 @@ def three_species() -> Any:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    found = found or shutil.which("google-chrome")
-    if found is None:
-        pytest.skip("there is no Chromium on PATH")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=found, args=FLAGS)
+    with browsers.chromium(*FLAGS) as chromium:
         yield chromium
-        chromium.close()
 
 
 class Book:
@@ -71,22 +64,10 @@ class Book:
         if name not in self._open:
             path = self._folder / f"{name}.html"
             write_particle_viewer(trajectory, path, **options)
-            page = self._context.new_page()
-            page.on("pageerror", lambda error: self.complaints.append(str(error)))
-            page.on("console", self._listen)
-            page.on("request", self._watch)
-            page.goto(path.as_uri())
+            page = browsers.opened(self._context, path, self.complaints, chatty=True)
             page.wait_for_function("plot.data?.length > 0")
             self._open[name] = page
         return self._open[name]
-
-    def _listen(self, line: Any) -> None:
-        if line.type == "error":
-            self.complaints.append(line.text)
-
-    def _watch(self, request: Any) -> None:
-        if not request.url.startswith(("file:", "data:", "blob:")):
-            self.complaints.append(request.url)
 
 
 @pytest.fixture(scope="module")

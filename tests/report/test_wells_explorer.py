@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.helpers.browser import chromium, opened
 
 from eigenwell import wells
 from eigenwell.report._wells_explorer import write_well_explorer
@@ -30,41 +30,24 @@ STARTS = np.array(
 
 @pytest.fixture(scope="module")
 def context() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    found = found or shutil.which("google-chrome")
-    if found is None:
-        pytest.skip("there is no Chromium on PATH")
-    with playwright.sync_playwright() as driver:
-        # In a container there is no room for Chromium's sandbox.
-        chromium = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium.new_context(offline=True, viewport={"width": 900, "height": 700})
-        chromium.close()
+    with chromium() as browser:
+        yield browser.new_context(offline=True, viewport={"width": 900, "height": 700})
 
 
 @pytest.fixture(scope="module")
 def pages(context: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     complaints: list[str] = []
-    opened: dict[tuple[float, ...], Any] = {}
-
-    def watch(request: Any) -> None:
-        if not request.url.startswith(("file:", "data:", "blob:")):
-            complaints.append(request.url)
+    known: dict[tuple[float, ...], Any] = {}
 
     def of(*rewards: float) -> Any:
-        if rewards not in opened:
+        if rewards not in known:
             path = tmp_path_factory.mktemp("page") / "wells.html"
             bandit = wells.Bandit(rewards)
             write_well_explorer(
                 escape_map(bandit, learning_rate=RATE, steps=STEPS, resolution=8), path
             )
-            page = context.new_page()
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.on("console", lambda line: complaints.append(line.text))
-            page.on("request", watch)
-            page.goto(path.as_uri())
-            opened[rewards] = page
-        return opened[rewards]
+            known[rewards] = opened(context, path, complaints)
+        return known[rewards]
 
     yield of
     assert complaints == []

@@ -1,25 +1,15 @@
 // From the active instruction set to its pairwise kernels.
-#include "../cpu/features.hpp"
+#include "../cpu/dispatch.hpp"
 #include "pairwise.hpp"
 
 namespace eigenwell::pairwise {
 
 const Kernels* active_kernels() noexcept {
-    const cpu::Isa* isa = cpu::active();
-    if (isa == nullptr) {
-        return nullptr;
-    }
-    switch (*isa) {
-        case cpu::Isa::portable: return &portable_kernels;
 #if defined(__x86_64__)
-        case cpu::Isa::avx2: return &avx2_kernels;
-        case cpu::Isa::avx512:
-        case cpu::Isa::avx512vbmi: return &avx512_kernels;
+    return cpu::active_of(portable_kernels, avx2_kernels, avx512_kernels);
 #else
-        default: return nullptr;
+    return cpu::active_of(portable_kernels);
 #endif
-    }
-    return nullptr;
 }
 
 }  // namespace eigenwell::pairwise

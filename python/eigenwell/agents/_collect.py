@@ -150,10 +150,7 @@ def _claim(folder: Path, settings: Collection) -> None:
     about = dataclasses.asdict(settings)
     # More shards extend a collection, and thinning does not touch them.
     free = {"shards", "per_group"}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ArgumentError(f"`output` cannot be a folder: {folder}: {error.strerror}") from error
+    _files.make_folder(folder)
     if path.exists():
         try:
             there = dict(json.loads(_files.read_bytes(path)))

@@ -24,7 +24,7 @@ class Collection:
         updates: Of a run.
         snapshots: Kept of a run in each group at most.
         per_group: Networks of each group in the population at most, spread over the runs.
-        cap: Steps after which an episode ends.
+        cap: Steps after which an episode ends; groups are its quarters.
         long_cap: Of the second measurement of networks in the last group; 0 leaves it out.
         episodes: From paired starts, that each kept network is measured by.
         seed: Of everything.

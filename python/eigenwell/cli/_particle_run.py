@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from eigenwell import _checks
-from eigenwell._files import write_atomic
+from eigenwell._files import make_folder, write_atomic
 from eigenwell._native import __version__
 from eigenwell.cli import _status
 from eigenwell.cli._options import Options
@@ -157,12 +157,7 @@ class ParticleRun(Options):
 
     def _prepare(self) -> Path:
         """Return the store's path in a folder that can be written."""
-        try:
-            self.output.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ArgumentError(
-                f"`--output` must be a folder: {self.output}: {error.strerror or error}"
-            ) from error
+        make_folder(self.output, "--output")
         check_writable(self.output / "particles.json", "--output")
         store = self.output / "trajectory.zarr"
         if store.exists() and not self.resume:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
-import tyro
-
+from eigenwell.cli._settings import settings_of
 from eigenwell.errors import ArgumentError
 from eigenwell.ppo import PPOConfig
 
@@ -21,22 +19,7 @@ _MOST_RUNS = 10_000
 if TYPE_CHECKING:
     Settings = dict[str, Any]
 else:
-    _DEFAULTS = {f.name: f.default for f in fields(PPOConfig)}
-    _DEFAULTS["environment"] = "the preset's"
-    # A dictionary with what was given alone: what was not is the preset's.
-    Settings = TypedDict(
-        "Settings",
-        {
-            name: Annotated[
-                hint,
-                tyro.conf.FlagConversionOff,
-                tyro.conf.arg(help_behavior_hint=f"(default: {_DEFAULTS[name]})"),
-            ]
-            for name, hint in _HINTS.items()
-        },
-        total=False,
-    )
-    Settings.__doc__ = PPOConfig.__doc__.replace("``", "")
+    Settings = settings_of(PPOConfig, environment="the preset's")
 
 
 def configs_of(settings: Mapping[str, Any], preset: str | None) -> PPOConfig:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,14 +14,21 @@ import tyro
 from rich.progress import BarColumn, Progress, TextColumn
 
 from eigenwell._checks import integer
+from eigenwell._machine import cores
+from eigenwell.agents import Collection
 from eigenwell.cli import _status
 from eigenwell.cli._options import Options
 from eigenwell.cli._output import check_writable
+from eigenwell.cli._settings import settings_of
 from eigenwell.report import Alignment, Table
 
 if TYPE_CHECKING:
     from eigenwell.agents import CollectProgress, Population
     from eigenwell.cli._output import Output
+
+    Settings = dict[str, Any]
+else:
+    Settings = settings_of(Collection, without={"architecture"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,32 +38,8 @@ class Collect(Options):
     output: Annotated[Path, tyro.conf.arg(metavar="FOLDER", aliases=("-o",))] = Path("runs/agents")
     """Folder of the shards and of population.parquet."""
 
-    shards: int = 40
-    """Of runs that train together; more of them extend a collection."""
-
-    runs: int = 128
-    """Training runs of a shard."""
-
-    updates: int = 120
-    """Of a run."""
-
-    snapshots: int = 3
-    """Networks kept of a run in each group of survival, at most."""
-
-    per_group: int = 6000
-    """Networks of each group in the population, at most."""
-
-    cap: int = 200
-    """Steps after which an episode ends; groups are its quarters."""
-
-    long_cap: int = 10_000
-    """Cap of the second measurement of the last group; 0 leaves it out."""
-
-    episodes: int = 100
-    """From paired starts, that each network is measured by."""
-
-    seed: int = 0
-    """Of everything."""
+    settings: Annotated[Settings, tyro.conf.OmitArgPrefixes]
+    """Settings of the collection."""
 
     jobs: int | None = None
     """Processes; as many as there are cores by default."""
@@ -75,15 +57,11 @@ class Collect(Options):
         if self.sample is not None:
             check_writable(self.sample, "--sample")
             integer(self.sample_per_group, "sample_per_group", low=1, high=10**6)
-        names = (
-            *("shards", "runs", "updates", "snapshots", "per_group"),
-            *("cap", "long_cap", "episodes", "seed"),
-        )
-        settings = agents.Collection(**{name: getattr(self, name) for name in names})
-        jobs = min(_cores(), self.shards) if self.jobs is None else self.jobs
+        settings = Collection(**self.settings)
+        jobs = min(cores(), settings.shards) if self.jobs is None else self.jobs
         began = time.perf_counter()
         try:
-            with _progress(output, self.shards) as show:
+            with _progress(output, settings.shards) as show:
                 population = agents.collect(settings, output=self.output, jobs=jobs, progress=show)
         except KeyboardInterrupt:
             output.note(
@@ -97,7 +75,9 @@ class Collect(Options):
         document = {"command": "agents collect", "file": str(path), "seconds": seconds, **document}
         words = [f"{len(population):,} networks in {seconds:,.0f} s: {path}"]
         if self.sample is not None:
-            chosen = agents.take_sample(population, per_group=self.sample_per_group, seed=self.seed)
+            chosen = agents.take_sample(
+                population, per_group=self.sample_per_group, seed=settings.seed
+            )
             chosen.save(self.sample, weights="float16")
             size = self.sample.stat().st_size
             document["sample"] = {
@@ -170,9 +150,3 @@ def _words(progress: CollectProgress) -> str:
     left = round(progress.seconds_left)
     counts = " + ".join(f"{count:,}" for count in progress.networks)
     return f"{counts} networks, {left // 60}:{left % 60:02} left"
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import tyro
 
 from eigenwell._checks import integer, require
@@ -21,9 +20,6 @@ from eigenwell.report import Table
 if TYPE_CHECKING:
     from eigenwell.agents import Population
     from eigenwell.cli._output import Output
-
-# Points of a line between its ends, as on the page; lines whose agents play together.
-_POINTS, _BATCH = 21, 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,15 +59,14 @@ class Explore(Options):
         per_group = -(-count // len(population.group_names))
         shown = agents.balanced(population, per_group=per_group, seed=self.seed)
         starts = cartpole.starts(integer(self.episodes, "episodes", low=2, high=10_000), seed=0)
-        embeddings = model.embed(shown.weights)
-        pairs = _telling_pairs(model, embeddings, shown, starts, count=self.pairs, seed=self.seed)
+        pairs = report.telling_pairs(model, shown, starts=starts, count=self.pairs, seed=self.seed)
         source = "the sample of eigenwell" if self.population is None else self.population.name
         decoder = [
             report.DenseLayer(weight=weight, bias=bias, activation=activation)
             for weight, bias, activation in model.decoder_layers()
         ]
         parts = report.AgentsPage(
-            embeddings=embeddings,
+            embeddings=model.embed(shown.weights),
             survival=shown.survival,
             group=shown.group,
             group_names=shown.group_names,
@@ -118,39 +113,3 @@ def _model(path: Path | None, population: Population) -> Any:
             f"{model.architecture}: fit one with eigenwell agents fit"
         )
     return model
-
-
-def _telling_pairs(
-    model: Any, embeddings: Any, shown: Population, starts: Any, *, count: int, seed: int
-) -> dict[str, tuple[int, int]]:
-    """Return for each pattern the pair that shows it most, among random ones.
-
-    Of slopes it is the one that rises most, what extrapolating adds counted twice, as in
-    :func:`eigenwell.report.telling_pairs`, which looks at weights, too. This lets the agents of
-    many lines play together and takes seconds for hundreds of them.
-    """
-    from eigenwell import cartpole
-    from eigenwell.agents.latent import classify
-
-    rng = np.random.default_rng(seed)
-    t = np.concatenate([np.linspace(0, 1, _POINTS), [-0.5, -0.25, 1.25, 1.5]])
-    best: dict[str, tuple[float, tuple[int, int]]] = {}
-    for begin in range(0, count, _BATCH):
-        pairs = rng.integers(0, len(shown), (min(_BATCH, count - begin), 2))
-        first, second = embeddings[pairs[:, 0], None], embeddings[pairs[:, 1], None]
-        line = first + t[:, None] * (second - first)
-        weights = model.decode(line.reshape(-1, line.shape[-1]))
-        steps = cartpole.rollout(
-            weights, architecture=shown.architecture, starts=starts, cap=shown.cap, mode="fast"
-        )
-        for (a, b), survived in zip(pairs, steps.reshape(len(pairs), len(t), -1), strict=True):
-            found = classify(survived, t, cap=shown.cap)
-            mean = survived.mean(axis=1)
-            better = slice(_POINTS + 2, None) if found.rise > 0 else slice(_POINTS, _POINTS + 2)
-            gain = max(mean[better].max() - max(mean[0], mean[_POINTS - 1]), 0.0)
-            slope = abs(found.rise) + 2 * gain
-            strength = {"slope": slope, "valley": found.dip, "hill": found.bump}
-            if strength.get(found.name, 0.0) > best.get(found.name, (0.0,))[0]:
-                ends = (b, a) if found.name == "slope" and found.rise < 0 else (a, b)
-                best[found.name] = strength[found.name], (int(ends[0]), int(ends[1]))
-    return {name: best[name][1] for name in ("slope", "valley", "hill") if name in best}

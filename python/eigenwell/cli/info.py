@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import os
 import platform
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from eigenwell import backend
+from eigenwell._machine import cores
 from eigenwell._native import __version__
 from eigenwell.cli import _status
 from eigenwell.cli._options import Options
@@ -45,7 +45,7 @@ class Info(Options):
             "packages": versions,
             "isas": list(backend.available_isas()),
             "active_isa": backend.active_isa(),
-            "threads": _threads(),
+            "threads": cores(),
             "cuda": cuda,
         }
         facts = [
@@ -55,7 +55,7 @@ class Info(Options):
             *((package, version or "not installed") for package, version in versions.items()),
             ("instruction sets", ", ".join(backend.available_isas())),
             ("in use", f"{backend.active_isa()} (EIGENWELL_ISA chooses another)"),
-            ("CPU threads", str(_threads())),
+            ("CPU threads", str(cores())),
             ("CUDA", cuda),
         ]
         output.result(document, Table.of_facts("eigenwell", facts))
@@ -70,10 +70,3 @@ def _version(names: tuple[str, ...]) -> str | None:
         except importlib.metadata.PackageNotFoundError:
             continue
     return None
-
-
-def _threads() -> int:
-    """Return how many CPU threads this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

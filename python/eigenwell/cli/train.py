@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 import re
 import shlex
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import tyro
 
 from eigenwell import _files, ppo
+from eigenwell._machine import cores
 from eigenwell.cli import _status
 from eigenwell.cli._options import Options
 from eigenwell.cli._train_progress import progress
@@ -109,7 +109,7 @@ class Train(Options):
             score = f"best score {run.best_score:.1f}, {run.seconds:.0f} s"
             output.note(f"{done} of {of}: {run.name}: {run.failure or score}")
 
-        jobs = self.jobs or min(len(configs), _cores())
+        jobs = self.jobs or min(len(configs), cores())
         output.note(f"{len(configs)} runs in {folder}, {jobs} at a time")
         try:
             runs = ppo.sweep(configs, output=folder, jobs=jobs, progress=show)
@@ -136,12 +136,6 @@ def _stored(path: Path) -> dict[str, Any]:
         if isinstance(error, ArgumentError):
             raise
         raise FormatError(f"`{path}` is not the config of a run: {error}") from None
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _document(config: PPOConfig, folder: Path, rows: Any, *, interrupted: bool) -> dict[str, Any]:

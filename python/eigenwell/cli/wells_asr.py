@@ -6,9 +6,9 @@ import contextlib
 import shlex
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from rich.progress import BarColumn, Progress, TextColumn
@@ -17,6 +17,7 @@ from eigenwell._checks import require
 from eigenwell._files import write_atomic
 from eigenwell.cli import _status
 from eigenwell.cli._options import Options
+from eigenwell.cli._settings import settings_of
 from eigenwell.cli.wells_asr_report import AsrMiners, AsrReport
 from eigenwell.errors import ArgumentError
 from eigenwell.report import Table
@@ -29,24 +30,7 @@ if TYPE_CHECKING:
 
     Settings = dict[str, Any]
 else:
-    # A dictionary with what was given alone: what was not is the config's.
-    Settings = TypedDict(
-        "Settings",
-        {
-            name: Annotated[
-                hint,
-                tyro.conf.FlagConversionOff,
-                tyro.conf.arg(help_behavior_hint=f"(default: {default})"),
-            ]
-            for (name, hint), default in zip(
-                get_type_hints(ASRConfig).items(),
-                (field.default for field in fields(ASRConfig)),
-                strict=True,
-            )
-        },
-        total=False,
-    )
-    Settings.__doc__ = ASRConfig.__doc__.replace("``", "")
+    Settings = settings_of(ASRConfig)
 
 # Seconds between two lines of progress, where there is no bar.
 _LINE_SECONDS = 5.0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from eigenwell._checks import require
+from eigenwell._files import make_folder
 from eigenwell.cli import _status
 from eigenwell.cli._options import Options
 from eigenwell.cli._output import check_writable
@@ -67,10 +68,7 @@ class Collect(Options):
         # What is wrong with a later world should be said before an earlier one is played.
         for name in self.variants:
             worlds.variants.parse(name)
-        try:
-            self.output.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ArgumentError(f"`--output` cannot be made: {error.strerror or error}") from error
+        make_folder(self.output, "--output")
         rows, stores = [], {}
         for name in self.variants:
 

@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eigenwell._checkpoint import Format
 from eigenwell.errors import FormatError, ShapeError
-from eigenwell.ppo import _checkpoint
 from eigenwell.ppo._config import PPOConfig
 from eigenwell.ppo._spaces import Actions, Float32
 
+CHECKPOINT = Format(key="eigenwell.ppo", extra="learn")
 # Bound on normalised observations: Huang et al. 2022, continuous actions, detail 7.
 INPUT_CLIP = 10.0
 
@@ -59,7 +60,7 @@ class TrainedPolicy:
             ArgumentError: The file cannot be read.
             FormatError: It is not a checkpoint.
         """
-        tensors, about = _checkpoint.read(path)
+        tensors, about = CHECKPOINT.read(path)
         try:
             weights = {
                 name.removeprefix("actor."): tensor
@@ -91,7 +92,7 @@ class TrainedPolicy:
         Raises:
             ArgumentError: It cannot be written there.
         """
-        _checkpoint.write(path, self.tensors(), {**self.description(), **(about or {})})
+        CHECKPOINT.write(path, self.tensors(), {**self.description(), **(about or {})})
 
     def tensors(self) -> dict[str, npt.NDArray[Any]]:
         """What :meth:`load` reads, by name."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from eigenwell._machine import cores
 
 # Those that decide a run's bits, where they are installed; Box2D goes by two names.
 _PACKAGES = ("eigenwell", "numpy", "torch", "gymnasium", "envpool", "box2d", "box2d-py")
@@ -59,6 +60,5 @@ def _machine() -> str:
         processor = models[0] if models else processor
     except OSError:  # not Linux
         pass
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     system = f"{platform.system()} {platform.machine()}"
-    return f"{processor or platform.machine()}, {cores} cores, {system}"
+    return f"{processor or platform.machine()}, {cores()} cores, {system}"

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from eigenwell.errors import ArgumentError, FormatError
-from eigenwell.ppo import _checkpoint, _metrics
-from eigenwell.ppo._policy import TrainedPolicy
+from eigenwell import _checkpoint
+from eigenwell.errors import FormatError
+from eigenwell.ppo import _metrics
+from eigenwell.ppo._policy import CHECKPOINT, TrainedPolicy
 from eigenwell.ppo._rollout import Collector
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class RunState:
             "best_steps": self.best_steps,
             "rng": self.rng.bit_generator.state,
         }
-        _checkpoint.write(path, tensors, about)
+        CHECKPOINT.write(path, tensors, about)
 
     def load(self, path: Path) -> None:
         """Go back to a checkpoint.
@@ -120,7 +121,7 @@ class RunState:
             ArgumentError: It cannot be read, or is of another run.
             FormatError: It is damaged.
         """
-        tensors, about = _checkpoint.read(path)
+        tensors, about = CHECKPOINT.read(path)
         check_same(about["config"], self.config, path.parent)
         try:
             self._take(tensors, about)
@@ -166,10 +167,4 @@ def check_same(stored: Mapping[str, Any], config: PPOConfig, folder: Path) -> No
     ours = json.loads(json.dumps(dataclasses.asdict(config)))
     # Settings that are younger than the run had their defaults' meaning when it began.
     defaults = {field.name: field.default for field in dataclasses.fields(config)}
-    for name, value in ours.items():
-        theirs = stored.get(name, defaults[name])
-        if name not in FREE and theirs != value:
-            raise ArgumentError(
-                f"`{name}` must be {theirs!r} to resume the run in {folder}, got {value!r}: resume "
-                "with the config of that run, or choose another folder"
-            )
+    _checkpoint.check_same({**defaults, **stored}, ours, folder, free=FREE)

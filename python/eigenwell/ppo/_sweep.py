@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from eigenwell import _checks
 from eigenwell.errors import ArgumentError, TrainingError
-from eigenwell.ppo import _checkpoint
 from eigenwell.ppo._metrics import from_array
+from eigenwell.ppo._policy import CHECKPOINT
 from eigenwell.ppo._state import LAST, check_same
 from eigenwell.ppo._train import train
 
@@ -170,7 +170,7 @@ def _finished(name: str, config: PPOConfig, root: Path) -> SweepRun | None:
     folder = root / name
     if not (folder / LAST).exists():
         return None
-    tensors, about = _checkpoint.read(folder / LAST)
+    tensors, about = CHECKPOINT.read(folder / LAST)
     check_same(about["config"], config, folder)
     if about["update"] < config.updates:
         return None

@@ -150,12 +150,7 @@ class _Run:
                     f"`output` must not hold a run already, {last} exists: resume it, or choose "
                     "another folder"
                 )
-            try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise ArgumentError(
-                    f"`output` must be a folder that can be made: {error.strerror}"
-                ) from error
+            _files.make_folder(self.folder)
             for left in self.folder.glob(".*.safetensors.*.tmp"):  # by a process that was killed
                 left.unlink(missing_ok=True)
             about = {**state.policy.description(), **self.provenance}

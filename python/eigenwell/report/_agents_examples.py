@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from eigenwell.agents.measures import Report
 
 _PATTERNS = ("slope", "valley", "hill")
+_BATCH = 50  # lines whose agents play together: one pair alone leaves threads without work
 
 
 def telling_pairs(
@@ -55,7 +57,7 @@ def telling_pairs(
         ArgumentError: There are fewer than two agents, or `count` is out of range.
 
     Note:
-        122 agents play for each pair: 150 pairs and 100 starts take seconds.
+        61 agents play for each pair: hundreds of pairs and 100 starts take seconds.
     """
     if len(population) < 2:
         raise ArgumentError(f"`population` must have at least 2 agents, got {len(population)}")
@@ -63,10 +65,12 @@ def telling_pairs(
     best: dict[str, tuple[float, tuple[int, int]]] = {}
     # Good agents are few among all, and only between good ones can a valley be deep.
     better = np.argsort(-population.survival, kind="stable")[: max(2, len(population) // 3)]
-    for k in range(integer(count, "count", low=1, high=10**6)):
-        pool = better if k % 2 else len(population)
-        first, second = (int(agent) for agent in rng.choice(pool, 2, replace=False))
-        line = _line(model, population, (first, second), starts)
+    pairs = [
+        rng.choice(better if k % 2 else len(population), 2, replace=False)
+        for k in range(integer(count, "count", low=1, high=10**6))
+    ]
+    for pair, line in zip(pairs, _lines(model, population, pairs, starts), strict=True):
+        first, second = pair.tolist()
         found = line.pattern()
         strengths = {
             "slope": abs(found.rise) + 2 * max(line.extrapolation_gain(), 0.0),
@@ -138,6 +142,24 @@ def write_agent_pictures(
     ways = {"drawn by request": report.prompts, "the prior alone": report.prompts_alone}
     draw_prompts(ways, files[3], cap=cap)
     return files
+
+
+def _lines(
+    model: Embeds, population: Population, pairs: Sequence[npt.NDArray[np.intp]], starts: Any
+) -> Iterator[Line]:
+    """Yield the lines through the latent space alone: those through the weights have no episode."""
+    from eigenwell.agents.latent import Line, interpolate
+
+    architecture, cap = model.architecture, population.cap
+    for begin in range(0, len(pairs), _BATCH):
+        agents = np.stack(pairs[begin : begin + _BATCH])
+        ends = model.embed(population.weights[agents.ravel()]).reshape(len(agents), 2, -1)
+        weights = model.decode(np.concatenate([interpolate(two, POINTS) for two in ends]))
+        steps = cartpole.rollout(
+            weights, architecture=architecture, starts=starts, cap=cap, mode="fast"
+        )
+        for latent in steps.reshape(len(agents), len(POINTS), -1):
+            yield Line(t=POINTS, latent=latent, weights=latent[:, :0], cap=cap)
 
 
 def _line(model: Embeds, population: Population, pair: tuple[int, int], starts: Any) -> Line:

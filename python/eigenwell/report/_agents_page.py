@@ -5,10 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import html
-import importlib.resources
-import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
@@ -19,8 +16,8 @@ import numpy.typing as npt
 
 from eigenwell import cartpole
 from eigenwell._checks import finite_float32, integer, real_array
-from eigenwell._files import write_atomic
 from eigenwell.errors import ArgumentError, ShapeError
+from eigenwell.report._pages import piece, write_page
 
 Floats = npt.NDArray[np.floating[Any]]
 # Where the page looks at a line, and when survival on it counts as different: as
@@ -168,21 +165,17 @@ def agents_page(
         each number of the decoder: 1.3 MB for 1500 agents of 212 parameters.
     """
     most = integer(max_agents, "max_agents", low=2, high=10**6)
-    # In a script element nothing is escaped, and only "<" could end it.
-    data = json.dumps(_data(parts, most), allow_nan=False, separators=(",", ":"))
-    folder = importlib.resources.files("eigenwell.report")
-    pieces = {
-        "TITLE": html.escape(title),
-        "CAPTION": html.escape(parts.caption),
-        "MARGIN": f"{100 * _MARGIN:g} %",
-        "DATA": data.replace("<", "\\u003c"),
-    }
-    for name in ("science", "pictures", "actions"):
-        pieces[name.upper()] = folder.joinpath(f"_agents_{name}.js").read_text("utf-8")
-    page = folder.joinpath("_agents_page.html").read_text("utf-8")
-    # All at once, so that nothing that is put in is taken for a place.
-    whole = re.sub("@([A-Z]+)@", lambda place: pieces[place[1]], page)
-    write_atomic(path, whole.encode())
+    write_page(
+        path,
+        "_agents_page.html",
+        data=_data(parts, most),
+        title=html.escape(title),
+        caption=html.escape(parts.caption),
+        margin=f"{100 * _MARGIN:g} %",
+        science=piece("_agents_science.js"),
+        pictures=piece("_agents_pictures.js"),
+        actions=piece("_agents_actions.js"),
+    )
 
 
 def map_of(embeddings: Floats, survival: Floats) -> tuple[Floats, tuple[str, str]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eigenwell._files import write_atomic
 from eigenwell.report._asr_data import CellRuns, band
 from eigenwell.report._asr_figures import MEASURES
+from eigenwell.report._pages import write_page
 
 if TYPE_CHECKING:
     from eigenwell.studies import Experiment, Result
@@ -56,10 +54,7 @@ def write_asr_viewer(
                 curves[measure] = [_short(mean, 4), _short(half, 2)]
         cells[experiment.name] = {"about": experiment.about, "seeds": len(runs), "curves": curves}
     document = {"measures": MEASURES, "cells": cells}
-    # In a script element nothing is escaped, and only "<" could end it.
-    text = json.dumps(document, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    page = importlib.resources.files("eigenwell.report").joinpath("_asr_viewer.html")
-    write_atomic(Path(folder) / _FILE, page.read_text("utf-8").replace("@DATA@", text).encode())
+    write_page(Path(folder) / _FILE, "_asr_viewer.html", data=document)
     return _FILE
 
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import base64
 import html
-import importlib.resources
-import json
 import math
 import os
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from eigenwell._checks import integer, require
-from eigenwell._files import write_atomic
 from eigenwell.errors import ArgumentError
+from eigenwell.report._pages import write_page
 from eigenwell.report._particle_views import View, colour_of, describe, evenly_spaced, spacing
 
 if TYPE_CHECKING:
@@ -84,17 +81,14 @@ def write_particle_viewer(
         "first_colour": colour,
         "first_box": box,
     }
-    parts = {
-        "TITLE": html.escape(title or describe(trajectory)),
-        "NOTES": "".join(f"<p>{html.escape(line)}</p>" for line in notes),
-        "PLOTLY": offline.get_plotlyjs(),
-        # In a script element nothing is escaped, and only "<" could end it.
-        "DATA": json.dumps(data, allow_nan=False).replace("<", "\\u003c"),
-    }
-    page = importlib.resources.files("eigenwell.report").joinpath("_particle_viewer.html")
-    # All at once, so that nothing that is put in is taken for a place.
-    text = re.sub("@([A-Z]+)@", lambda place: parts[place[1]], page.read_text("utf-8"))
-    write_atomic(path, text.encode())
+    write_page(
+        path,
+        "_particle_viewer.html",
+        data=data,
+        title=html.escape(title or describe(trajectory)),
+        notes="".join(f"<p>{html.escape(line)}</p>" for line in notes),
+        plotly=offline.get_plotlyjs(),
+    )
 
 
 def _one_of(value: str, name: str, allowed: tuple[str, ...]) -> None:

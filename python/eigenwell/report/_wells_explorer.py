@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.resources
-import json
 import os
-import re
 from typing import TYPE_CHECKING
 
-from eigenwell._files import write_atomic
+from eigenwell.report._pages import write_page
 from eigenwell.report._wells_axes import corner_order
 
 if TYPE_CHECKING:
@@ -42,8 +39,4 @@ def write_well_explorer(found: EscapeMap, path: str | os.PathLike[str]) -> None:
         "times": found.times.tolist(),
         "certificates": found.certificates.tolist(),
     }
-    # In a script element nothing is escaped, and only "<" could end it.
-    text = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    page = importlib.resources.files("eigenwell.report").joinpath("_wells_explorer.html")
-    whole = re.sub("@DATA@", lambda _: text, page.read_text("utf-8"))
-    write_atomic(path, whole.encode())
+    write_page(path, "_wells_explorer.html", data=data)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.helpers.browser import chromium, opened
 
 from eigenwell import studies
 from eigenwell.errors import ArgumentError
@@ -131,14 +131,8 @@ def test_bands() -> None:
 
 @pytest.fixture(scope="module")
 def context() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    with playwright.sync_playwright() as driver:
-        if found is None and not Path(driver.chromium.executable_path).exists():
-            pytest.skip("there is no chromium")
-        chromium = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium.new_context(offline=True, viewport={"width": 1100, "height": 800})
-        chromium.close()
+    with chromium() as browser:
+        yield browser.new_context(offline=True, viewport={"width": 1100, "height": 800})
 
 
 def test_the_page_of_curves(written: Path, context: Any) -> None:
@@ -150,10 +144,8 @@ def test_the_page_of_curves(written: Path, context: Any) -> None:
     assert mean[0] is None
     assert len(mean) == len(half) == EPOCHS + 1
 
-    page, complaints = context.new_page(), []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto(path.as_uri())
+    complaints: list[str] = []
+    page = opened(context, path, complaints)
     curves = page.locator("polyline")
     assert curves.count() == 4
     page.locator('input[value="low-frozen"]').uncheck()

@@ -151,11 +151,9 @@ def test_a_run_is_not_resumed_with_other_settings(tmp_path: Path) -> None:
 def test_a_damaged_checkpoint_is_said_to_be_one(tmp_path: Path) -> None:
     run(tmp_path, epochs=1)
     path = tmp_path / "last.safetensors"
-    whole = path.read_bytes()
-    for data in (whole[:100], b"", whole.replace(b"curve.loss", b"curve.lost", 1)[:-1]):
-        path.write_bytes(data)
-        with pytest.raises(FormatError):
-            asr.run(config(epochs=1), dataset=DATASET, output=tmp_path, resume=True)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(FormatError, match=r"is not a checkpoint of eigenwell\.wells\.asr"):
+        asr.run(config(epochs=1), dataset=DATASET, output=tmp_path, resume=True)
     (tmp_path / "curves.json").write_text("[]")
     with pytest.raises(FormatError, match="curves of a run"):
         asr.ASRRun.load(tmp_path)

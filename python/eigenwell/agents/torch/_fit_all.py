@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from eigenwell import _checks
+from eigenwell._files import make_folder
 from eigenwell.agents.torch._config import EmbeddingConfig, PlainConfig
 from eigenwell.agents.torch._embedding import Embedding
 from eigenwell.agents.torch._fit import fit
@@ -65,8 +66,7 @@ def fit_all(
     """
     joblib = _checks.require("joblib", extra="agents")
     jobs = _checks.integer(jobs, "jobs", low=1, high=1024)
-    root = Path(folder)
-    root.mkdir(parents=True, exist_ok=True)
+    root = make_folder(folder, "folder")
     tasks: dict[str, tuple[Any, ...]] = {_OURS: (population, config)}
     for group in range(1, len(population.edges) + 2):
         tasks[f"plain-{group}"] = (population.of_group(group), plain)

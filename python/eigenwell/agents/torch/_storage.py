@@ -1,65 +1,44 @@
-"""Models at rest: safetensors whose header holds a JSON object, versioned, written atomically."""
+"""Models at rest: one format for all kinds of them."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from eigenwell import _checks, _files
+import torch
+
+from eigenwell._checkpoint import Format
 from eigenwell.errors import FormatError
 
-if TYPE_CHECKING:
-    import torch
-
-KEY = "eigenwell.agents"
-VERSION = 1
+_FORMAT = Format(key="eigenwell.agents", extra="agents", noun="model")
 
 
 def write(
     path: str | os.PathLike[str], state: Mapping[str, torch.Tensor], about: Mapping[str, Any]
 ) -> None:
-    """Write tensors and a JSON object.
+    """Write a state dict and a JSON object.
 
     Raises:
         ArgumentError: The file cannot be written.
         BackendUnavailableError: safetensors is not installed.
     """
-    save: Any = _checks.require("safetensors.torch", extra="agents").save
-    header = {KEY: json.dumps({"version": VERSION, **about}, sort_keys=True)}
-    tensors = {name: tensor.detach().contiguous() for name, tensor in state.items()}
-    _files.write_atomic(path, save(tensors, metadata=header))
+    _FORMAT.write(path, {name: tensor.numpy() for name, tensor in state.items()}, about)
 
 
 def read(
     path: str | os.PathLike[str], *, kind: str
 ) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """Read tensors and the JSON object.
-
-    Args:
-        path: The file.
-        kind: What the object must say under that name.
+    """Read the state dict and the JSON object, which must say that it is of this kind.
 
     Raises:
         ArgumentError: The file cannot be read.
-        FormatError: It is no model of that kind and of this version.
+        FormatError: It is not a model of that kind and of this version.
         BackendUnavailableError: safetensors is not installed.
     """
-    load: Any = _checks.require("safetensors.torch", extra="agents").load
-    broken: Any = _checks.require("safetensors", extra="agents").SafetensorError
-    data = _files.read_bytes(path)
-    try:
-        state: dict[str, torch.Tensor] = load(data)
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        about: dict[str, Any] = dict(json.loads(header["__metadata__"][KEY]))
-        version, found = about["version"], about["kind"]
-    except (broken, KeyError, TypeError, ValueError) as error:
-        raise FormatError(f"`{os.fspath(path)}` is no model of eigenwell.agents: {error}") from None
-    if version != VERSION:
+    arrays, about = _FORMAT.read(path)
+    if about.get("kind") != kind:
         raise FormatError(
-            f"`{os.fspath(path)}` must have version {VERSION} to be read here, got {version}"
+            f"`{os.fspath(path)}` must hold a model of kind {kind}, got {about.get('kind')}"
         )
-    if found != kind:
-        raise FormatError(f"`{os.fspath(path)}` must hold a model of kind {kind}, got {found}")
-    return state, about
+    return {name: torch.tensor(array) for name, array in arrays.items()}, about

@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eigenwell.errors import ArgumentError, DTypeError, FormatError
-from eigenwell.ppo import _checkpoint
-from eigenwell.ppo._policy import TrainedPolicy
+from eigenwell.ppo._policy import CHECKPOINT, TrainedPolicy
 from eigenwell.ppo._state import BEST, LAST
 
 _ABOUT = ("score", "steps", "versions", "git", "machine")
@@ -58,7 +57,7 @@ class Teacher:
             what = f"a folder without {BEST} and {LAST}" if path.is_dir() else "which is not there"
             raise ArgumentError(f"`run` must be {_HINT}, got {path}, {what}")
         policy = _checked(TrainedPolicy.load(found))
-        about = {**_json(folder / "config.json"), **_checkpoint.read(found)[1]}
+        about = {**_json(folder / "config.json"), **CHECKPOINT.read(found)[1]}
         return cls(policy, {key: about[key] for key in _ABOUT if key in about}, folder)
 
     @property
@@ -78,7 +77,7 @@ class Teacher:
                 f"`run` must be a folder with {LAST} to go on with PPO, which needs its critic: "
                 "use fine_tune='distil'"
             )
-        return _checkpoint.read(self.folder / LAST)
+        return CHECKPOINT.read(self.folder / LAST)
 
 
 def _checked(policy: TrainedPolicy) -> TrainedPolicy:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from eigenwell import _files
+from eigenwell import _checkpoint, _files
 from eigenwell._checks import require
 from eigenwell.errors import ArgumentError, FormatError
-from eigenwell.wells.asr import _checkpoint, datasets
+from eigenwell.wells.asr import _curves_file, datasets
 from eigenwell.wells.asr._config import ASRConfig
 from eigenwell.wells.asr._curves import summary
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from eigenwell.wells.asr.datasets import Dataset
     from eigenwell.wells.asr.torch import Miner, Trainer
 
+CONFIG, LAST = "config.toml", "last.safetensors"
+CHECKPOINT = _checkpoint.Format(key="eigenwell.wells.asr", extra="learn")
+# What may differ between a run and its continuation: where the same data lie.
+FREE = frozenset({"root"})
 # What there is of an epoch, and not before training.
 _TRAINED = ("loss", "active", "used", "drawn", "rare")
 
@@ -68,7 +72,7 @@ class ASRRun:
             ArgumentError: There is none.
             FormatError: It is something else.
         """
-        document = _checkpoint.read_curves(folder)
+        document = _curves_file.read(folder)
         try:
             config = ASRConfig.from_mapping(document["config"])
             histogram = np.array(document["histogram"], np.float64)
@@ -86,7 +90,7 @@ class ASRRun:
             "curves": self.curves,
             "histogram": self.histogram.tolist(),
         }
-        _checkpoint.write_curves(folder, document)
+        _curves_file.write(folder, document)
 
 
 @dataclass(frozen=True)
@@ -237,7 +241,7 @@ def _add(curves: dict[str, list[float]], values: dict[str, float], trainer: Trai
 def _save(folder: Path, found: ASRRun, trainer: Trainer) -> None:
     arrays = trainer.state() | {f"curve.{n}": np.array(c) for n, c in found.curves.items()}
     about = {"config": found.config.as_json()}
-    _checkpoint.write(folder, arrays | {"histogram": found.histogram}, about)
+    CHECKPOINT.write(folder / LAST, arrays | {"histogram": found.histogram}, about)
     found.save(folder)
 
 
@@ -250,15 +254,12 @@ def _open(
 ) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]] | None:
     """Return the checkpoint to go on from, or make the folder of a new run."""
     if resume:
-        stored = _checkpoint.read(folder)
-        _checkpoint.check_same(stored[1]["config"], config, folder)
+        stored = CHECKPOINT.read(folder / LAST)
+        _checkpoint.check_same(stored[1]["config"], config.as_json(), folder, free=FREE)
         return stored
     require("safetensors", extra="learn")
-    if (folder / _checkpoint.LAST).exists():
+    if (folder / LAST).exists():
         raise ArgumentError(f"`output` must be a new folder, but {folder} holds a run: resume it")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ArgumentError(f"`output` cannot be written: {folder}: {error.strerror}") from None
-    _files.write_atomic(folder / _checkpoint.CONFIG, config.as_toml().encode())
+    _files.make_folder(folder)
+    _files.write_atomic(folder / CONFIG, config.as_toml().encode())
     return None

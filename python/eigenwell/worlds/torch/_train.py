@@ -138,10 +138,7 @@ def _begin(folder: Path, trainer: Trainer, *, resume: bool) -> tuple[list[Row], 
         raise ArgumentError(f"`{folder}` holds a run: resume it, or name another folder")
     if resume and not last.exists():
         raise ArgumentError(f"`{folder}` holds no run to resume: {LAST} is missing")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ArgumentError(f"`{folder}` cannot be made: {error.strerror or error}") from error
+    _files.make_folder(folder)
     if not resume:
         return [], 0.0
     arrays, about = _checkpoint.read(last)
