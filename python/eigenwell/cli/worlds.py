@@ -1,4 +1,4 @@
-"""``eigenwell worlds collect | train | mirror``: worlds that look different and act alike."""
+"""``eigenwell worlds``: collect, train, mirror, play, study; worlds that differ and act alike."""
 
 from __future__ import annotations
 
@@ -15,17 +15,23 @@ from eigenwell._files import make_folder
 from eigenwell.cli import _status
 from eigenwell.cli._options import Options
 from eigenwell.cli._output import check_writable
+from eigenwell.cli._worlds_page import Page
+from eigenwell.cli._worlds_play import Play
+from eigenwell.cli._worlds_study import Study
 from eigenwell.errors import ArgumentError
 from eigenwell.report import Table
 from eigenwell.report._worlds_grid import draw_cross_decoding
+from eigenwell.report._worlds_tables import pair_cells
+from eigenwell.report._worlds_text import cross_decoding_lines
 
 if TYPE_CHECKING:
     from eigenwell.cli._output import Output
-    from eigenwell.worlds import MetaConfig
+    from eigenwell.worlds import MetaConfig, StagedConfig
     from eigenwell.worlds.mirror import Mirror
 
 _Data = Annotated[tuple[Path, ...], tyro.conf.arg(metavar="STORE STORE...")]
 # Losses that a line of progress shows, where the recipe has them.
+_TOTALS = ("iteration", "seconds")
 _SHOWN = ("reconstruction", "prediction", "kl", "cycle", "top_1")
 
 
@@ -113,17 +119,25 @@ class Train(Options):
     output: Annotated[Path, tyro.conf.arg(metavar="FOLDER", aliases=("-o",))]
     """Folder of the run."""
 
-    recipe: Literal["joint", "article", "article-slim"] = "joint"
-    """All losses at once, or the article's phases with its vision model or a slim one."""
+    recipe: Literal["staged", "joint", "article", "article-slim"] = "staged"
+    """Eyes first and then translators, or all losses at once, or the article's phases with its
+    vision model or a slim one."""
 
     iterations: int | None = None
-    """Gradient steps of joint training, or rounds of both phases."""
+    """Gradient steps of joint training, or rounds of both phases; staged has its own settings."""
 
     seed: int = 0
     """Of weights and batches."""
 
     set: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE...")] = ()
-    """Any other setting of eigenwell.worlds.MetaConfig, such as separate_memory=true."""
+    """Any other setting of eigenwell.worlds.StagedConfig, or of MetaConfig, such as
+    shuffle_actions=true."""
+
+    jobs: int = 1
+    """Stages of the staged recipe that run at once."""
+
+    shared: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
+    """Folder for what the staged recipe learns of one world or two, which runs can share."""
 
     resume: bool = False
     """Go on with the run in the folder; its settings need not be given again."""
@@ -136,18 +150,31 @@ class Train(Options):
 
         loaded = [worlds.load(path) for path in self.data]
         if self.resume:
-            config = models.load(self.output).config
-            if self.iterations is not None:
+            config = models.config_of(self.output)
+            if self.iterations is not None and isinstance(config, worlds.MetaConfig):
                 config = dataclasses.replace(config, iterations=self.iterations)
         else:
             config = self._config(len(loaded))
 
         def say(row: dict[str, float]) -> None:
-            values = [f"{name} {row[name]:.4g}" for name in _SHOWN if name in row]
-            done = f"{row['iteration']:,.0f} of {config.iterations:,}"
-            output.note(f"iteration {done}, {row['seconds']:.0f} s: {', '.join(values)}")
+            if isinstance(config, worlds.MetaConfig):
+                shown = [(name, row[name]) for name in _SHOWN if name in row]
+                done = f"iteration {row['iteration']:,.0f} of {config.iterations:,}"
+            else:
+                shown = [item for item in row.items() if item[0] not in _TOTALS]
+                done = f"step {row['iteration']:,.0f} of {config.steps(len(loaded)):,}"
+            values = ", ".join(f"{name} {value:.4g}" for name, value in shown)
+            output.note(f"{done}, {row['seconds']:.0f} s: {values}")
 
-        trained = models.train(loaded, config, output=self.output, resume=self.resume, progress=say)
+        trained = models.train(
+            loaded,
+            config,
+            output=self.output,
+            resume=self.resume,
+            shared=self.shared,
+            jobs=self.jobs,
+            progress=say,
+        )
         last = trained.rows[-1] if trained.rows else {}
         facts = [("worlds", ", ".join(trained.variants)), ("iterations", f"{trained.iteration:,}")]
         facts += [(name, f"{value:.5g}") for name, value in last.items() if name != "iteration"]
@@ -157,10 +184,17 @@ class Train(Options):
         )
         return _status.DONE
 
-    def _config(self, count: int) -> MetaConfig:
-        from eigenwell.worlds import MetaConfig
+    def _config(self, count: int) -> MetaConfig | StagedConfig:
+        from eigenwell.worlds import MetaConfig, StagedConfig
 
         changes = dict(map(_setting, self.set)) | {"seed": self.seed}
+        if self.recipe == "staged":
+            if self.iterations is not None:
+                raise ArgumentError(
+                    "`--iterations` must not be given for the staged recipe: set vision_steps, "
+                    "timeline_steps, align_steps and memory_steps"
+                )
+            return StagedConfig.from_dict(changes)
         if self.iterations is not None:
             changes["iterations"] = self.iterations
         if self.recipe == "joint":
@@ -173,11 +207,15 @@ class Train(Options):
 class MirrorTest(Options):
     """Ask how much of one world's latents the other worlds' decoders understand."""
 
-    model: Annotated[Path, tyro.conf.arg(metavar="FOLDER")]
+    model: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """Folder of a run, or its checkpoint."""
 
-    data: _Data
+    data: _Data = ()
     """Stores of its worlds, in their order."""
+
+    demo: bool = False
+    """Play fresh games instead of reading stores, take the model that comes with eigenwell unless
+    --model names another, and show pictures here."""
 
     frames: int = 1000
     """Distinct held-out frames."""
@@ -190,17 +228,31 @@ class MirrorTest(Options):
 
     def run(self, output: Output) -> int:
         """Measure, and draw if asked to."""
+        if self.demo == bool(self.data) or not (self.demo or self.model):
+            raise ArgumentError(
+                "`--model` and `--data` must be given, or `--demo` without `--data`"
+            )
         require("torch", extra="worlds")
         from eigenwell import worlds
         from eigenwell.worlds import torch as models
+        from eigenwell.worlds.torch._shrink import demo
 
         if self.picture is not None:
             check_writable(self.picture, "--picture")
-        trained = models.load(self.model)
-        loaded = [worlds.load(path) for path in self.data]
-        if self.picture is not None:  # first: it is quick, and needs an extra
-            draw_cross_decoding(models.grid(trained, loaded, seed=self.seed), self.picture)
+        if self.demo:
+            shown = demo(self.model)
+            trained, loaded = shown.trained, list(shown.worlds)
+        else:
+            assert self.model is not None
+            trained = models.load(self.model)
+            loaded = [worlds.load(path) for path in self.data]
+        pictures = models.grid(trained, loaded, seed=self.seed)  # first: it is quick
+        if self.picture is not None:
+            draw_cross_decoding(pictures, self.picture)
             output.note(f"wrote {self.picture}")
+        lines = list[str]()
+        if self.demo and "utf" in output.out.encoding:
+            lines = cross_decoding_lines(pictures, output.out.width)
         found = models.mirror_test(trained, loaded, frames=self.frames, seed=self.seed)
         document = {
             "command": "worlds mirror",
@@ -210,35 +262,20 @@ class MirrorTest(Options):
             "score": found.score,
             "passed": found.passed,
         }
-        columns = tuple(_row(found.pairs[0]))
+        columns = tuple(pair_cells(found.pairs[0]))
         output.result(
             document,
             Table(
                 f"mirror test over {found.pairs[0].frames:,} frames",
                 columns,
-                tuple(tuple(_row(pair).values()) for pair in found.pairs),
+                tuple(tuple(pair_cells(pair).values()) for pair in found.pairs),
                 tuple("left" for _ in columns),
             ),
             f"unsupervised score {found.score:.4g} (cycle {found.cycle:.4g}, prediction "
             f"{found.prediction:.4g}; lower is better)",
+            *lines,
         )
         return _status.DONE
-
-
-def _row(pair: Mirror) -> dict[str, str]:
-    """Return the cells of a pair by their headings; the last says which bars it missed."""
-    return {
-        "from, to": f"{pair.source}, {pair.target}",
-        "top 1": f"{pair.top_1:.1%}",
-        "top 5": f"{pair.top_5:.1%}",
-        "loss ratio": f"{pair.cross_decode_ratio:.2f}",
-        "predicted": f"{pair.predicted_ratio:.2f}",
-        "player px": f"{pair.player_pixels:.2f}",
-        "opponent px": f"{pair.opponent_pixels:.2f}",
-        "ball found": f"{pair.ball_found:.1%}",
-        "own ball": f"{pair.own_ball_found:.1%}",
-        "missed": ", ".join(name for name, met in pair.bars.items() if not met) or "-",
-    }
 
 
 def _document(pair: Mirror) -> dict[str, Any]:
@@ -269,4 +306,7 @@ Worlds = (
     Annotated[Collect, tyro.conf.subcommand("collect")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[MirrorTest, tyro.conf.subcommand("mirror")]
+    | Annotated[Page, tyro.conf.subcommand("page")]
+    | Annotated[Play, tyro.conf.subcommand("play")]
+    | Annotated[Study, tyro.conf.subcommand("study")]
 )

@@ -41,6 +41,7 @@ from eigenwell.report._wells_explorer import write_well_explorer
 from eigenwell.report._wells_map import draw_escape_map
 from eigenwell.report._wells_remedies import draw_exponents, draw_remedies
 from eigenwell.report._wells_runs import draw_escape, draw_plane
+from eigenwell.report._worlds_page import write_worlds_page
 
 __all__ = [
     "AgentsPage",
@@ -90,4 +91,5 @@ __all__ = [
     "write_particle_sheet",
     "write_particle_viewer",
     "write_well_explorer",
+    "write_worlds_page",
 ]

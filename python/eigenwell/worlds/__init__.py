@@ -12,11 +12,13 @@ References:
 from eigenwell.worlds import atari, mirror, pong, variants
 from eigenwell.worlds._collect import collect
 from eigenwell.worlds._config import MetaConfig
+from eigenwell.worlds._staged_config import StagedConfig
 from eigenwell.worlds._storage import Origin, World, load
 
 __all__ = [
     "MetaConfig",
     "Origin",
+    "StagedConfig",
     "World",
     "atari",
     "collect",

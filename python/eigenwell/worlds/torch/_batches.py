@@ -16,6 +16,7 @@ from eigenwell.errors import ArgumentError
 if TYPE_CHECKING:
     from eigenwell.worlds import _storage
     from eigenwell.worlds._config import MetaConfig
+    from eigenwell.worlds._staged_config import StagedConfig
 
 # The last episodes of a world are never trained on.
 _HELD_OUT = 10
@@ -34,7 +35,7 @@ class Batch:
     actions: Tensor
 
 
-def check_worlds(worlds: Sequence[_storage.World], config: MetaConfig) -> None:
+def check_worlds(worlds: Sequence[_storage.World], config: MetaConfig | StagedConfig) -> None:
     """See that worlds can be trained on together.
 
     Raises:
@@ -58,7 +59,7 @@ def check_worlds(worlds: Sequence[_storage.World], config: MetaConfig) -> None:
             raise ArgumentError(
                 f"`worlds` must be of one game, got {first.game!r} and {origin.game!r}"
             )
-        _held_out(world)
+        training_episodes(world)
         if not len(_starts(world, config.length)):
             raise ArgumentError(
                 f"`worlds` must have episodes of at least `length` = {config.length} frames to "
@@ -107,7 +108,7 @@ class Sampler:
 
 def usual_picture(world: _storage.World, frames: int = 512) -> Tensor:
     """Return the median frame ``(64, 64)``: what does not move, background in both colours."""
-    held, length = _held_out(world), world.block.lengths.min()
+    held, length = training_episodes(world), world.block.lengths.min()
     rng = np.random.default_rng(0)
     episodes = rng.integers(held, size=frames)
     median = np.median(world.frames(episodes, rng.integers(length, size=frames)), axis=0)
@@ -139,7 +140,7 @@ def held_out(
     Raises:
         ArgumentError: There are fewer.
     """
-    first = _held_out(world)
+    first = training_episodes(world)
     places = np.concatenate(
         [
             np.stack(np.broadcast_arrays(episode, np.arange(before, frames - after)), axis=1)
@@ -158,8 +159,8 @@ def held_out(
     return chosen[:, :1], chosen[:, 1:] + np.arange(-before, after + 1)
 
 
-def _held_out(world: _storage.World) -> int:
-    """Return the number of the first episode that is kept for validation."""
+def training_episodes(world: _storage.World) -> int:
+    """Return how many episodes, the first ones, are trained on; the others are for validation."""
     episodes = len(world.block.lengths)
     if episodes < 2:
         raise ArgumentError(
@@ -173,7 +174,7 @@ def _starts(world: _storage.World, length: int) -> npt.NDArray[np.intp]:
     """Return episode and first time ``(n, 2)`` of every sequence that may be trained on."""
     parts = [
         np.stack(np.broadcast_arrays(episode, np.arange(frames - length + 1)), axis=1)
-        for episode, frames in enumerate(world.block.lengths[: _held_out(world)])
+        for episode, frames in enumerate(world.block.lengths[: training_episodes(world)])
         if frames >= length
     ]
     return np.concatenate(parts) if parts else np.empty((0, 2), np.intp)

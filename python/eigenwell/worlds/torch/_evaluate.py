@@ -20,7 +20,8 @@ from eigenwell.worlds.torch._phases import cycle_loss
 
 # Frames that the memory has seen before it is asked for the next one.
 _CONTEXT = 8
-_WATCHED = 200
+#: Frames among which retrieval is measured in training.
+WATCHED = 200
 _CHUNK = 250
 
 
@@ -103,9 +104,9 @@ def mirror_test(
 
 def watch(model: MetaModel, worlds: Sequence[_storage.World], *, seed: int) -> dict[str, float]:
     """Return the worst pair's retrieval among a few held-out frames, to watch a training run."""
-    episodes, times = held_out(worlds[0], _WATCHED, seed, or_fewer=True)
+    episodes, times = held_out(worlds[0], WATCHED, seed, or_fewer=True)
     latents = [
-        encode(model, number, worlds[0].shown(episodes[:, 0], times[:, 0], world.variant))
+        encode(model.vision(number), worlds[0].shown(episodes[:, 0], times[:, 0], world.variant))
         for number, world in enumerate(worlds)
     ]
     shares = [
@@ -166,7 +167,7 @@ def _seen(
     for start in range(0, len(times), _CHUNK):
         part = slice(start, start + _CHUNK)
         shown = world.shown(episodes[part], times[part], variant)
-        flat = encode(model, number, shown[:, :-1].reshape(-1, *shown.shape[2:]))
+        flat = encode(model.vision(number), shown[:, :-1].reshape(-1, *shown.shape[2:]))
         latents.append(flat.reshape(len(shown), _CONTEXT, -1))
         frames.append(shown[:, -2])
         following.append(shown[:, -1])
@@ -186,7 +187,7 @@ def _pair(
 ) -> mirror.Mirror:
     source, target = pair
     there, here = seen[target], seen[source]
-    own, cross = (decode(model, target, z) for z in (there.latents, here.latents))
+    own, cross = (decode(model.vision(target), z) for z in (there.latents, here.latents))
     errors = mirror.object_errors(cross.sigmoid().numpy(), labels, names[target])
     own_errors = mirror.object_errors(own.sigmoid().numpy(), labels, names[target])
     in_play = ~np.isnan(errors.ball)
@@ -198,8 +199,8 @@ def _pair(
         top_5=mirror.retrieval(queries, keys, min(5, len(keys))),
         own_loss=_loss(own, there.frames),
         cross_loss=_loss(cross, there.frames),
-        own_predicted=_loss(decode(model, target, there.predicted), there.following),
-        cross_predicted=_loss(decode(model, target, here.predicted), there.following),
+        own_predicted=_loss(decode(model.vision(target), there.predicted), there.following),
+        cross_predicted=_loss(decode(model.vision(target), here.predicted), there.following),
         player_pixels=_median(errors.player),
         opponent_pixels=_median(errors.opponent),
         ball_found=_share(errors.ball[in_play]),
@@ -218,7 +219,7 @@ def _unsupervised(
         episodes, times = held_out(world, frames, seed, before=_CONTEXT - 1, after=1)
         seen = _seen(model, number, world, world.variant, (episodes, times))
         latents.append(seen.latents)
-        predicted += _loss(decode(model, number, seen.predicted), seen.following)
+        predicted += _loss(decode(model.vision(number), seen.predicted), seen.following)
         usual = torch.from_numpy(seen.following.mean(axis=0)).clamp(1e-4, 1 - 1e-4).logit()
         mean += _loss(usual.expand(len(seen.following), -1, -1), seen.following)
     z = torch.stack(latents)
@@ -229,7 +230,7 @@ def _unsupervised(
 
 
 def _picture(model: MetaModel, world: int, latents: Tensor) -> npt.NDArray[np.float32]:
-    shown: npt.NDArray[np.float32] = decode(model, world, latents).sigmoid().numpy()
+    shown: npt.NDArray[np.float32] = decode(model.vision(world), latents).sigmoid().numpy()
     return shown
 
 

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 if TYPE_CHECKING:
     from eigenwell.worlds._config import MetaConfig
+    from eigenwell.worlds._staged_config import StagedConfig
 
 Row: TypeAlias = dict[str, float]
 
@@ -28,22 +30,28 @@ class Vision(nn.Module):
 
     Args:
         config: Widths and latent size.
+
+    Attributes:
+        there: Translates the world's own latents into the shared ones; the identity unless trained.
+        back: The other way.
     """
 
-    def __init__(self, config: MetaConfig) -> None:
+    def __init__(self, config: MetaConfig | StagedConfig) -> None:
         super().__init__()
         self.encoder, self.decoder = _convolutions(config.widths, config.latent)
         # Convolutions are faster with channels last.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.there: nn.Module = nn.Identity()
+        self.back: nn.Module = nn.Identity()
 
     def encode(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log variance of z, each ``(n, latent)``."""
         mean, log_variance = self.encoder(frames.unsqueeze(1)).chunk(2, dim=1)
-        return mean, log_variance.clamp(*_LOG_VARIANCE)
+        return self.there(mean), log_variance.clamp(*_LOG_VARIANCE)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Return logits ``(n, 64, 64)`` of latents ``(n, latent)``."""
-        logits: Tensor = self.decoder(latents)
+        logits: Tensor = self.decoder(self.back(latents))
         return logits.squeeze(1)
 
 
@@ -55,7 +63,7 @@ class Memory(nn.Module):
         actions: How many there are.
     """
 
-    def __init__(self, config: MetaConfig, actions: int) -> None:
+    def __init__(self, config: MetaConfig | StagedConfig, actions: int) -> None:
         super().__init__()
         cell = nn.LSTM if config.memory == "lstm" else nn.GRU
         self.residual = config.residual
@@ -87,7 +95,7 @@ class MetaModel(nn.Module):
         actions: How many there are.
     """
 
-    def __init__(self, config: MetaConfig, worlds: int, actions: int) -> None:
+    def __init__(self, config: MetaConfig | StagedConfig, worlds: int, actions: int) -> None:
         super().__init__()
         self.actions = actions
         self.visions = nn.ModuleList(Vision(config) for _ in range(worlds))
@@ -107,18 +115,104 @@ class MetaModel(nn.Module):
         return found
 
 
-def guesser(inputs: int, units: int, outputs: int) -> nn.Sequential:
-    """Return a small network with two hidden layers: the adversary, or the inverse dynamics."""
-    return nn.Sequential(
-        nn.Linear(inputs, units),
-        nn.LeakyReLU(0.2),
-        nn.Linear(units, units),
-        nn.LeakyReLU(0.2),
-        nn.Linear(units, outputs),
-    )
+class Residual(nn.Module):
+    """The sum of a linear map and a network with two hidden layers, from latents to latents.
+
+    Args:
+        latent: Dimensions of both.
+        hidden: Width of the network.
+    """
+
+    def __init__(self, latent: int, hidden: int) -> None:
+        super().__init__()
+        self.body = guesser(latent, hidden, latent)
+        self.skip = nn.Linear(latent, latent)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Return latents of the same shape."""
+        moved: Tensor = self.body(latents) + self.skip(latents)
+        return moved
 
 
-def _convolutions(widths: tuple[int, ...], latent: int) -> tuple[nn.Module, nn.Module]:
+class Translator(Residual):
+    """A residual network between two spaces of latents, which learns on standardised ones.
+
+    Args:
+        latent: Dimensions of both.
+        hidden: Width.
+        origin: Mean and standard deviation of what comes in, ``(latent,)`` each.
+        target: The same of what goes out.
+    """
+
+    def __init__(
+        self,
+        latent: int,
+        hidden: int,
+        origin: tuple[Tensor, Tensor],
+        target: tuple[Tensor, Tensor],
+    ) -> None:
+        super().__init__(latent, hidden)
+        self._origin, self._target = origin, target
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """Return latents of the same shape."""
+        (mean, deviation), (new_mean, new_deviation) = self._origin, self._target
+        return super().forward((latents - mean) / deviation) * new_deviation + new_mean
+
+    def folded(self) -> Residual:
+        """Return the same map without scales: they go into the first and the last layers."""
+        first = self.body[0]
+        assert isinstance(first, nn.Linear)
+        plain = Residual(first.in_features, first.out_features)
+        plain.load_state_dict(self.state_dict())
+        (mean, deviation), (new_mean, new_deviation) = self._origin, self._target
+        with torch.no_grad():
+            for layer in (plain.body[0], plain.skip):
+                assert isinstance(layer, nn.Linear)
+                layer.weight.div_(deviation)
+                layer.bias.sub_(layer.weight @ mean)
+            for layer in (plain.body[-1], plain.skip):
+                assert isinstance(layer, nn.Linear)
+                layer.weight.mul_(new_deviation[:, None])
+                layer.bias.mul_(new_deviation)
+            plain.skip.bias.add_(new_mean)
+        return plain
+
+
+class Upwards(nn.ConvTranspose2d):
+    """A transposed convolution of stride 2 as one of stride 1 whose channels are then spread out.
+
+    The same map with the same weights. oneDNN is faster at convolutions, but where an odd kernel
+    would have to be filled up.
+    """
+
+    def forward(self, pixels: Tensor, _output_size: list[int] | None = None) -> Tensor:
+        """Return pixels ``(n, out, 2 * size + kernel - 2, ...)`` of ``(n, in, size, size)``."""
+        inwards, outwards, edge, _ = self.weight.shape
+        assert self.bias is not None
+        if pixels.shape[-1] == 1:
+            spread = (pixels.flatten(1) @ self.weight.flatten(1)).reshape(-1, outwards, edge, edge)
+            return spread + self.bias[:, None, None]
+        if edge % 2:
+            return super().forward(pixels)
+        half = edge // 2
+        kernel = self.weight.reshape(inwards, outwards, half, 2, half, 2).permute(1, 3, 5, 0, 2, 4)
+        kernel = kernel.flip(4, 5).reshape(4 * outwards, inwards, half, half)
+        kernel = kernel.contiguous(memory_format=torch.channels_last)
+        bias = self.bias.repeat_interleave(4)
+        wide = functional.conv2d(pixels, kernel, bias, padding=half - 1)
+        return functional.pixel_shuffle(wide, 2)
+
+
+def guesser(inputs: int, units: int, outputs: int, layers: int = 2) -> nn.Sequential:
+    """Return a small network with some hidden layers: adversary, inverse dynamics, translator."""
+    hidden: list[nn.Module] = []
+    for layer in range(layers):
+        hidden += [nn.Linear(units if layer else inputs, units), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*hidden, nn.Linear(units, outputs))
+
+
+def _convolutions(widths: tuple[int, ...], latent: int) -> tuple[nn.Sequential, nn.Sequential]:
     a, b, c, d = widths
     flat = 4 * d  # what four convolutions leave of 64 x 64 is 2 x 2
     encoder = nn.Sequential(
@@ -128,9 +222,8 @@ def _convolutions(widths: tuple[int, ...], latent: int) -> tuple[nn.Module, nn.M
     )
     decoder = nn.Sequential(
         *(nn.Linear(latent, flat), nn.Unflatten(1, (flat, 1, 1))),
-        *(nn.ConvTranspose2d(flat, c, 5, 2), nn.ReLU()),
-        *(nn.ConvTranspose2d(c, b, 5, 2), nn.ReLU()),
-        *(nn.ConvTranspose2d(b, a, 6, 2), nn.ReLU(), nn.ConvTranspose2d(a, 1, 6, 2)),
+        *(Upwards(flat, c, 5, 2), nn.ReLU(), Upwards(c, b, 5, 2), nn.ReLU()),
+        *(Upwards(b, a, 6, 2), nn.ReLU(), Upwards(a, 1, 6, 2)),
     )
     return encoder, decoder
 
@@ -159,20 +252,20 @@ class Trained:
     """
 
     model: MetaModel
-    config: MetaConfig
+    config: MetaConfig | StagedConfig
     variants: tuple[str, ...]
     iteration: int
     rows: tuple[Row, ...]
 
 
-def encode(model: MetaModel, world: int, frames: Any, chunk: int = 512) -> torch.Tensor:
+def encode(vision: Vision, frames: Any, chunk: int = 512) -> torch.Tensor:
     """Return latent means ``(n, latent)`` of frames ``(n, 64, 64)``, without gradients."""
     with torch.no_grad():
         parts = torch.split(torch.from_numpy(np.asarray(frames, np.float32)), chunk)
-        return torch.cat([model.vision(world).encode(part)[0] for part in parts])
+        return torch.cat([vision.encode(part)[0] for part in parts])
 
 
-def decode(model: MetaModel, world: int, latents: torch.Tensor, chunk: int = 512) -> torch.Tensor:
+def decode(vision: Vision, latents: torch.Tensor, chunk: int = 512) -> torch.Tensor:
     """Return logits ``(n, 64, 64)`` of latents ``(n, latent)``, without gradients."""
     with torch.no_grad():
-        return torch.cat([model.vision(world).decode(part) for part in torch.split(latents, chunk)])
+        return torch.cat([vision.decode(part) for part in torch.split(latents, chunk)])

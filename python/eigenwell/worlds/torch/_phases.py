@@ -38,7 +38,7 @@ def reconstruction_phase(
         vision = model.vision(world)
         mean, log_variance = vision.encode(frames)
         logits = vision.decode(sample(mean, log_variance, generator))
-        pixels.append(_cross_entropy(logits, frames))
+        pixels.append(cross_entropy(logits, frames))
         divergence.append(_floored(kl_from_unit(mean, log_variance), config))
         if mean_of_first is None:
             mean_of_first = mean.mean(dim=0).detach()
@@ -67,7 +67,7 @@ def prediction_phase(
         said, spread = model.memory(world)(latents, actions[world, :, :-1])
         said, spread = said.flatten(0, 1), spread.flatten(0, 1)
         logits = vision.decode(sample(said, spread, generator))
-        pixels.append(_cross_entropy(logits, frames[:, 1:].flatten(0, 1)))
+        pixels.append(cross_entropy(logits, frames[:, 1:].flatten(0, 1)))
         divergence.append(_floored(kl_from_unit(said, spread), config))
     losses = {"prediction": sum_of(pixels), "prediction_kl": sum_of(divergence)}
     losses["total"] = losses["prediction"] + config.kl_weight * losses["prediction_kl"]
@@ -173,14 +173,14 @@ def joint_losses(
         weights = _weights(frames, usual[world], config)
         # Decoding costs most: of two frames one is reconstructed and the other predicted.
         logits = model.vision(world).decode(latents[-1][:, ::2].flatten(0, 1))
-        lists["reconstruction"].append(_cross_entropy(logits, frames[:, ::2], weights[:, ::2]))
+        lists["reconstruction"].append(cross_entropy(logits, frames[:, ::2], weights[:, ::2]))
         lists["kl"].append(_floored(kl_from_unit(mean, log_variance), config))
         means.append(mean.reshape(*frames.shape[:2], -1))
         if config.matching_only:
             continue
         said, _ = model.memory(world)(latents[-1][:, :-1], actions[world, :, :-1])
         logits = model.vision(world).decode(said[:, ::2].flatten(0, 1))
-        lists["prediction"].append(_cross_entropy(logits, frames[:, 1::2], weights[:, 1::2]))
+        lists["prediction"].append(cross_entropy(logits, frames[:, 1::2], weights[:, 1::2]))
     z = torch.stack(latents)
     losses = {name: sum_of(values) for name, values in lists.items()}
     total = losses["reconstruction"] + losses["prediction"] + config.kl_weight * losses["kl"]
@@ -232,7 +232,7 @@ def _bend(means: Tensor) -> Tensor:
     return (bend**2).sum(dim=2).mean() / means.flatten(0, 1).var(dim=0).sum().clamp(min=1e-8)
 
 
-def _cross_entropy(logits: Tensor, frames: Tensor, weights: Tensor | None = None) -> Tensor:
+def cross_entropy(logits: Tensor, frames: Tensor, weights: Tensor | None = None) -> Tensor:
     """Return the cross entropy in nats, a sum over pixels and a mean over frames.
 
     Args:

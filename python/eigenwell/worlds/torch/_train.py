@@ -17,24 +17,30 @@ from typing import Any
 import numpy as np
 import torch
 
-from eigenwell import _files
+from eigenwell import _checks, _files
 from eigenwell.errors import ArgumentError, EigenwellError, FormatError, TrainingError
 from eigenwell.worlds import _checkpoint, _storage
 from eigenwell.worlds._config import MetaConfig
+from eigenwell.worlds._staged_config import StagedConfig
 from eigenwell.worlds.torch._evaluate import grid, watch
 from eigenwell.worlds.torch._model import MetaModel, Row, Trained
+from eigenwell.worlds.torch._staged import staged_model, train_staged
 from eigenwell.worlds.torch._trainer import Trainer, load_weights
 
 #: The file of a run's folder that has all of it.
 LAST = "last.safetensors"
+# And the one with a staged run's config, written before its first step.
+_BEGUN = "config.json"
 
 
 def train(
     worlds: Sequence[_storage.World],
-    config: MetaConfig,
+    config: MetaConfig | StagedConfig,
     *,
     output: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    shared: str | os.PathLike[str] | None = None,
+    jobs: int = 1,
     progress: Callable[[Row], None] | None = None,
 ) -> Trained:
     """Train a meta-world model.
@@ -44,7 +50,10 @@ def train(
         config: What to train, and how.
         output: Folder of the run, made if need be: ``last.safetensors``, ``metrics.csv``, and
             TensorBoard events where that is installed. None writes nothing.
-        resume: Go on from ``last.safetensors``, with the same config but for ``iterations``.
+        resume: Go on with what the folder holds, with the same config but for ``iterations``.
+        shared: Of a :class:`~eigenwell.worlds.StagedConfig`, the folder where stages of one world
+            or two are kept, so that several runs can share them; None is ``output``.
+        jobs: Of a :class:`~eigenwell.worlds.StagedConfig`, how many stages run at once, in threads.
         progress: Called with every row of metrics.
 
     Returns:
@@ -63,9 +72,15 @@ def train(
     folder = None if output is None else Path(output)
     if resume and folder is None:
         raise ArgumentError("`output` must be given to resume: the folder of the run")
+    count = _checks.integer(jobs, "jobs", low=1, high=1024)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
+        if isinstance(config, StagedConfig):
+            if folder is not None:
+                _begin_staged(folder, config, resume=resume)
+            folders = folder, folder if shared is None else Path(shared)
+            return _run_staged(worlds, config, folders, count, progress)
         return _run(worlds, config, folder, resume, progress)
     finally:
         torch.set_num_threads(threads)
@@ -81,12 +96,32 @@ def load(path: str | os.PathLike[str]) -> Trained:
     file = Path(path) / LAST if Path(path).is_dir() else Path(path)
     arrays, about = _checkpoint.read(file)
     with _described(file):
-        config = MetaConfig.from_dict(about["config"])
         origins = about["worlds"]
-        model = MetaModel(config, len(origins), origins[0]["actions"])
+        count, actions = len(origins), origins[0]["actions"]
+        config: MetaConfig | StagedConfig
+        if about.get("staged"):
+            config = StagedConfig.from_dict(about["config"])
+            model = staged_model(config, count, actions)
+        else:
+            config = MetaConfig.from_dict(about["config"])
+            model = MetaModel(config, count, actions)
         load_weights(model, "model", arrays)
         names = tuple(origin["variant"] for origin in origins)
         return Trained(model, config, names, about["iteration"], tuple(about["rows"]))
+
+
+def config_of(folder: str | os.PathLike[str]) -> MetaConfig | StagedConfig:
+    """Return the config that a run was begun with.
+
+    Raises:
+        ArgumentError: There is no run.
+        FormatError: What is there is damaged.
+    """
+    begun = Path(folder) / _BEGUN
+    if not begun.exists():
+        return load(folder).config
+    with _described(begun):
+        return StagedConfig.from_dict(json.loads(_files.read_bytes(begun)))
 
 
 def _run(
@@ -131,6 +166,58 @@ def _run(
     return trained()
 
 
+def _begin_staged(folder: Path, config: StagedConfig, *, resume: bool) -> None:
+    """Make the folder and keep the config, or see that it is the one of the run."""
+    begun = folder / _BEGUN
+    if not resume and begun.exists():
+        raise ArgumentError(f"`{folder}` holds a run: resume it, or name another folder")
+    if resume and not begun.exists():
+        raise ArgumentError(f"`{folder}` holds no run to resume: {_BEGUN} is missing")
+    _files.make_folder(folder)
+    wanted = json.loads(json.dumps(dataclasses.asdict(config)))
+    if not begun.exists():
+        _files.write_atomic(begun, json.dumps(wanted, indent=1).encode())
+        return
+    with _described(begun):
+        had = json.loads(_files.read_bytes(begun))
+        for name, value in wanted.items():
+            if had[name] != value:
+                raise ArgumentError(
+                    f"`{folder}` must be resumed with {name} = {had[name]!r}, got {value!r}"
+                )
+
+
+def _run_staged(
+    worlds: Sequence[_storage.World],
+    config: StagedConfig,
+    folders: tuple[Path | None, Path | None],
+    jobs: int,
+    progress: Callable[[Row], None] | None,
+) -> Trained:
+    """Run all stages; the first folder is the run's, the second that of what runs share."""
+    folder, shared = folders
+    if shared is not None:
+        _files.make_folder(shared)
+    began = time.perf_counter()
+    with _writing(folder, rows := [], worlds) as write:
+
+        def report(row: Row) -> None:
+            rows.append(row)
+            write(row, None)
+            if progress is not None:
+                progress(row)
+
+        trained = train_staged(
+            worlds, config, folder=folder, shared=shared, jobs=jobs, progress=report
+        )
+        if folder is not None:
+            write({"iteration": trained.iteration}, trained)
+            arrays = {f"model.{name}": t.numpy() for name, t in trained.model.state_dict().items()}
+            seconds = time.perf_counter() - began
+            _checkpoint.write(folder / LAST, arrays, _about(trained, worlds, seconds))
+    return trained
+
+
 def _begin(folder: Path, trainer: Trainer, *, resume: bool) -> tuple[list[Row], float]:
     """Make the folder, or take up what it has; return its rows and seconds."""
     last = folder / LAST
@@ -166,20 +253,25 @@ def _check_same(folder: Path, about: Mapping[str, Any], trainer: Trainer) -> Non
 
 
 def _save(folder: Path, trainer: Trainer, rows: list[Row], seconds: float) -> None:
-    about = {
-        "config": dataclasses.asdict(trainer.config),
-        "worlds": [vars(world.origin) for world in trainer.worlds],
-        "iteration": trainer.iteration,
+    trained = Trained(trainer.model, trainer.config, (), trainer.iteration, tuple(rows))
+    _checkpoint.write(folder / LAST, trainer.arrays(), _about(trained, trainer.worlds, seconds))
+
+
+def _about(trained: Trained, worlds: Sequence[_storage.World], seconds: float) -> dict[str, Any]:
+    return {
+        "config": dataclasses.asdict(trained.config),
+        "staged": isinstance(trained.config, StagedConfig),
+        "worlds": [vars(world.origin) for world in worlds],
+        "iteration": trained.iteration,
         "seconds": seconds,
-        "rows": rows,
+        "rows": list(trained.rows),
     }
-    _checkpoint.write(folder / LAST, trainer.arrays(), about)
 
 
 @contextlib.contextmanager
 def _writing(
     folder: Path | None, rows: list[Row], worlds: Sequence[_storage.World]
-) -> Iterator[Callable[[Row, Trained], None]]:
+) -> Iterator[Callable[[Row, Trained | None], None]]:
     """Yield what writes the table, and a row and the cross-decoding grid for TensorBoard."""
     if folder is None:
         yield lambda _row, _trained: None
@@ -190,13 +282,15 @@ def _writing(
 
         events = SummaryWriter(folder)
 
-    def write(row: Row, trained: Trained) -> None:
+    def write(row: Row, trained: Trained | None) -> None:
         _write_table(folder / "metrics.csv", rows)
         if events is None:
             return
         for name, value in row.items():
             if name != "iteration":
-                events.add_scalar(f"worlds/{name}", value, trained.iteration)
+                events.add_scalar(f"worlds/{name}", value, int(row["iteration"]))
+        if trained is None:
+            return
         lines = [np.concatenate(frames, axis=1) for _, frames in grid(trained, worlds, columns=4)]
         events.add_image("worlds/grid", np.concatenate(lines), trained.iteration, dataformats="HW")
 

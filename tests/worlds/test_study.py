@@ -1,0 +1,94 @@
+"""The study: cells that can be killed, share what they can, and become a table."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("zarr")
+pytest.importorskip("safetensors")
+pytest.importorskip("joblib")
+
+from eigenwell import worlds  # noqa: E402
+from eigenwell.report._worlds_tables import mirror_table, worlds_page, worst  # noqa: E402
+from eigenwell.studies import Experiment, Result, Store, run_study  # noqa: E402
+from eigenwell.worlds import torch as models  # noqa: E402
+from eigenwell.worlds.torch import study  # noqa: E402
+
+TINY = {
+    "widths": [2, 2, 2, 2],
+    "latent": 3,
+    "vision_steps": 2,
+    "blur_steps": 2,
+    "encoded": 300,
+    "timeline_steps": 2,
+    "reach": 4,
+    "starts": 1,
+    "start_steps": 2,
+    "align_steps": 2,
+    "hidden": 4,
+    "memory_steps": 2,
+}
+
+
+def result(name: str, **values: float) -> Result:
+    bars = dict.fromkeys(("retrieval", "decoding", "paddles", "ball"), 1.0)
+    numbers = dict.fromkeys(study.MEASURES, 1.0) | bars
+    pairs = {f"{pair} {key}": value for pair in ("o>m", "m>o") for key, value in numbers.items()}
+    changed = {key.replace("__", ">").replace("_in_", " "): v for key, v in values.items()}
+    return Result(name, 0, {}, pairs | changed | {"seconds": 60.0}, 60.0)
+
+
+def test_a_cell_is_trained_tested_and_not_trained_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("o", "m"):
+        worlds.collect(tmp_path / f"{name}.zarr", variant=name, episodes=4, length=300)
+    few = functools.partial(models.mirror_test, frames=30)
+    monkeypatch.setattr(study, "mirror_test", few)
+    measure = functools.partial(
+        study.measure_staged,
+        data=str(tmp_path),
+        folder=str(tmp_path / "models"),
+        name="o-m tiny",
+        worlds=["o", "m"],
+        settings=TINY,
+    )
+    cell = Experiment("o-m tiny", "", measure)
+    store = Store(tmp_path / "worlds.jsonl")
+    first = run_study([cell], store, seeds=1)
+    assert first[0].values["o>m ball_found"] == first[0].values["o>m ball_found"]
+    assert (tmp_path / "models" / "o-m-tiny" / "0" / "last.safetensors").exists()
+    monkeypatch.setattr(study, "train", None)
+    assert run_study([cell], store, seeds=1) == first
+    (row,) = mirror_table("Ours", [cell], first).rows
+    assert row[:2] == ("o-m tiny", "1")
+
+
+def test_every_cell_has_a_table_and_a_name_of_its_own() -> None:
+    names = [cell.name for cell in study.experiments("data", "models")]
+    assert len(set(names)) == len(names)
+    shown = {name for cells in study.TABLES.values() for name in cells}
+    assert shown == {name for name in names if not name.startswith("eyes")}
+
+
+def test_the_worse_direction_counts() -> None:
+    values = result("o-m", o__m_in_ball_found=0.4, m__o_in_top_1=0.7).values
+    assert worst(values, ("ball_found",), min) == 0.4
+    assert worst(values, ("top_1",), min) == 0.7
+    assert worst(values, ("player_pixels", "opponent_pixels"), max) == 1.0
+
+
+def test_a_seed_passes_if_all_directions_do() -> None:
+    cell = Experiment("o-m", "", functools.partial(study.measure_eyes))
+    results = [result("o-m"), result("o-m", m__o_in_ball=0.0)]
+    (row,) = mirror_table("Ours", [cell], results).rows
+    assert row[-3] == "2, 2, 2, 1"
+    assert row[-2].startswith("1 of 2 (")
+    empty = mirror_table("Ours", [], [])
+    page = worlds_page([empty, empty, empty, mirror_table("", [cell], results)], "the command")
+    assert "the command" in page
+    assert "| o-m |" in page
