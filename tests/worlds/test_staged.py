@@ -130,7 +130,8 @@ def test_runs_are_reproducible_in_threads_and_after_a_kill(
     with pytest.raises(KeyboardInterrupt):
         models.train(three, TINY, output=tmp_path / "killed")
     assert not (tmp_path / "killed" / "last.safetensors").exists()
-    models.train(three, TINY, output=tmp_path / "killed", resume=True)
+    resumed = models.train(three, TINY, output=tmp_path / "killed", resume=True)
+    assert resumed.iteration == TINY.steps(3)
     assert same(weights(trained), weights(tmp_path / "killed"))
 
 

@@ -72,6 +72,7 @@ class _Run:
     rows: list[Row] = field(default_factory=list)
     stop: Event = field(default_factory=Event)
     iteration: int = 0
+    _counted: dict[str, int] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
     _began: float = field(default_factory=time.perf_counter)
 
@@ -84,7 +85,7 @@ class _Run:
 
         def report(row: Row) -> None:
             with self._lock:
-                self.iteration += self.config.report_every
+                self._count(stage)
                 whole = {"iteration": self.iteration, "seconds": time.perf_counter() - self._began}
                 whole |= {f"{stage.name}: {name}": value for name, value in row.items()}
                 self.rows.append(whole)
@@ -100,8 +101,15 @@ class _Run:
             report=report,
             stop=self.stop,
         )
+        with self._lock:
+            self._count(stage)
         if stage.done < stage.steps:
             raise KeyboardInterrupt
+
+    def _count(self, stage: Stage) -> None:
+        """Add what a stage has done since it was last counted, or before it was resumed."""
+        self.iteration += stage.done - self._counted.get(stage.name, 0)
+        self._counted[stage.name] = stage.done
 
     def each(self, jobs: int, work: Callable[[int], _T], count: int) -> list[_T]:
         """Return what ``work`` returns of 0, 1 and so on; if it is interrupted, all parts stop."""
