@@ -146,6 +146,8 @@ class AlignStage(Stage):
 
     def _choose(self) -> None:
         """Go on with the beginning whose latents world 0's guesser reads best."""
+        if self.config.matching_only or not self.config.timeline:
+            return  # what does without the guessers must not be chosen by them
         own, _ = self._windows(1, _JUDGING)
         with torch.no_grad():
             divergences = [
