@@ -146,17 +146,13 @@ class AlignStage(Stage):
 
     def _choose(self) -> None:
         """Go on with the beginning whose latents world 0's guesser reads best."""
-        if self.config.matching_only or not self.config.timeline:
-            return  # what does without the guessers must not be chosen by them
-        own, _ = self._windows(1, _JUDGING)
-        with torch.no_grad():
-            divergences = [
-                float(self._timeline(own[:, -SEEN:], both.there(own[:, -SEEN:])))
-                for both in self._starts
-            ]
-            best = divergences.index(min(divergences))
-            self._chosen.number.fill_(best)
-            self.kept.load_state_dict(self._starts[best].there.state_dict())
+        # What does without the guessers must not be chosen by them.
+        if self.config.timeline and not self.config.matching_only:
+            own = self._windows(1, _JUDGING)[0][:, -SEEN:]
+            with torch.no_grad():
+                gaps = [float(self._timeline(own, both.there(own))) for both in self._starts]
+            self._chosen.number.fill_(gaps.index(min(gaps)))
+        self.kept.load_state_dict(self._starts[self._chosen.value].there.state_dict())
 
     def measure(self) -> dict[str, float]:
         """Measure the translator that is kept."""
