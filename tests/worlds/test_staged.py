@@ -203,6 +203,8 @@ def test_what_cannot_be_resumed(three: list[worlds.World], trained: Path, tmp_pa
         models.train(three, TINY, output=trained)
     with pytest.raises(ArgumentError, match="holds no run to resume"):
         models.train(three, TINY, output=tmp_path / "none", resume=True)
+    with pytest.raises(ArgumentError, match="resumed with the worlds o, m, c, got o, c, m"):
+        models.train([three[0], three[2], three[1]], TINY, output=trained, resume=True)
     changed = dataclasses.replace(TINY, cycle=3.0)
     with pytest.raises(ArgumentError, match=r"resumed with cycle = 10\.0, got 3\.0"):
         models.train(three, changed, output=trained, resume=True)

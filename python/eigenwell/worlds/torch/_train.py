@@ -78,7 +78,7 @@ def train(
     try:
         if isinstance(config, StagedConfig):
             if folder is not None:
-                _begin_staged(folder, config, resume=resume)
+                _begin_staged(folder, worlds, config, resume=resume)
             folders = folder, folder if shared is None else Path(shared)
             return _run_staged(worlds, config, folders, count, progress)
         return _run(worlds, config, folder, resume, progress)
@@ -121,7 +121,7 @@ def config_of(folder: str | os.PathLike[str]) -> MetaConfig | StagedConfig:
     if not begun.exists():
         return load(folder).config
     with _described(begun):
-        return StagedConfig.from_dict(json.loads(_files.read_bytes(begun)))
+        return StagedConfig.from_dict(json.loads(_files.read_bytes(begun))["config"])
 
 
 def _run(
@@ -166,8 +166,10 @@ def _run(
     return trained()
 
 
-def _begin_staged(folder: Path, config: StagedConfig, *, resume: bool) -> None:
-    """Make the folder and keep the config, or see that it is the one of the run."""
+def _begin_staged(
+    folder: Path, worlds: Sequence[_storage.World], config: StagedConfig, *, resume: bool
+) -> None:
+    """Make the folder and keep what the run is of, or see that it is this."""
     begun = folder / _BEGUN
     if not resume and begun.exists():
         raise ArgumentError(f"`{folder}` holds a run: resume it, or name another folder")
@@ -175,11 +177,19 @@ def _begin_staged(folder: Path, config: StagedConfig, *, resume: bool) -> None:
         raise ArgumentError(f"`{folder}` holds no run to resume: {_BEGUN} is missing")
     _files.make_folder(folder)
     wanted = json.loads(json.dumps(dataclasses.asdict(config)))
+    names = [world.origin.variant for world in worlds]
     if not begun.exists():
-        _files.write_atomic(begun, json.dumps(wanted, indent=1).encode())
+        about = {"config": wanted, "worlds": names}
+        _files.write_atomic(begun, json.dumps(about, indent=1).encode())
         return
     with _described(begun):
-        had = json.loads(_files.read_bytes(begun))
+        about = json.loads(_files.read_bytes(begun))
+        had = about["config"]
+        if about["worlds"] != names:
+            raise ArgumentError(
+                f"`{folder}` must be resumed with the worlds {', '.join(about['worlds'])}, got "
+                f"{', '.join(names)}"
+            )
         for name, value in wanted.items():
             if had[name] != value:
                 raise ArgumentError(
