@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,12 +14,14 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("zarr")
 pytest.importorskip("safetensors")
 
-from eigenwell import worlds  # noqa: E402
 from eigenwell.errors import ArgumentError, DTypeError, FormatError, TrainingError  # noqa: E402
 from eigenwell.worlds import StagedConfig  # noqa: E402
 from eigenwell.worlds import torch as models  # noqa: E402
-from eigenwell.worlds.torch import _align, _eyes, _phases  # noqa: E402
+from eigenwell.worlds.torch import _align, _batches, _eyes, _phases  # noqa: E402
 from eigenwell.worlds.torch._model import Translator, Upwards  # noqa: E402
+
+if TYPE_CHECKING:
+    from eigenwell import worlds
 
 TINY = StagedConfig(
     widths=(2, 2, 2, 2),
@@ -44,23 +45,6 @@ TINY = StagedConfig(
     report_every=2,
     checkpoint_every=2,
 )
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="module")
-def three(tmp_path_factory: pytest.TempPathFactory) -> list[worlds.World]:
-    folder = tmp_path_factory.mktemp("data")
-    return [
-        worlds.load(worlds.collect(folder / name, variant=name, episodes=4, length=300))
-        for name in ("o", "m", "c")
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +92,24 @@ def test_a_white_world_is_seen_like_a_black_one(three: list[worlds.World]) -> No
         # What it draws at first is the usual shade.
         shade = stage.vision.decode(torch.zeros(1, 3)).sigmoid().mean()
         assert abs(float(shade.detach()) - level) < 0.1
+
+
+def test_rare_things_weigh_more(three: list[worlds.World]) -> None:
+    world = three[1]
+    lengths = world.block.lengths[:3]
+    episodes, times = (indices.ravel() for indices in np.mgrid[:3, : lengths.min()])
+    usual = _batches.usual_picture(world).numpy()
+    often = np.abs(world.frames(episodes, times) - usual).mean(axis=0)
+    alike = _eyes.VisionStage(world, dataclasses.replace(TINY, rarity=0.0))
+    assert alike._weights.unique().numpy() == pytest.approx([TINY.foreground])
+    weights = _eyes.VisionStage(world, TINY)._weights.numpy()
+    # The mean over what differs stays as it was asked for; paddles pay for the ball.
+    assert (often * weights).sum() / often.sum() == pytest.approx(TINY.foreground, rel=0.03)
+    paddles = often.mean(axis=0) > 0.05
+    assert 4 <= paddles.sum() <= 10
+    field = (often > 0) & (often < 0.01)
+    field[:, paddles] = False
+    assert np.median(weights[field]) > 3 * weights[:, paddles].mean()
 
 
 def test_runs_are_reproducible_in_threads_and_after_a_kill(

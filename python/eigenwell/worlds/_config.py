@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from eigenwell import _checks
-from eigenwell.errors import ArgumentError, DTypeError
-
-_MOST = 2**31 - 1
+from eigenwell.errors import ArgumentError
+from eigenwell.worlds import _config_checks
 
 _COUNTS = (
     "iterations",
@@ -121,28 +118,15 @@ class MetaConfig:
     checkpoint_every: int = 200
 
     def __post_init__(self) -> None:
-        for name, choices in (
-            ("recipe", ("alternating", "joint")),
-            ("memory", ("lstm", "gru")),
-        ):
-            if getattr(self, name) not in choices:
-                raise ArgumentError(
-                    f"`{name}` must be {' or '.join(choices)}, got {getattr(self, name)!r}"
-                )
-        for name in ("seed", "memory_steps", "ramp", "head_start"):
-            _checks.integer(getattr(self, name), name, low=0, high=_MOST)
-        for name in _COUNTS:
-            _checks.integer(getattr(self, name), name, low=1, high=_MOST)
-        # The adversary looks at three frames.
-        _checks.integer(self.length, "length", low=3, high=_MOST)
-        for name in _RATES:
-            _checks.positive(getattr(self, name), name)
-        for name in _WEIGHTS:
-            _checks.not_negative(getattr(self, name), name)
-        if not isinstance(self.widths, tuple) or len(self.widths) != 4:
-            raise ArgumentError(f"`widths` must be four numbers, got {self.widths!r}")
-        for width in self.widths:
-            _checks.integer(width, "widths", low=1, high=2**16)
+        _config_checks.check(
+            self,
+            choices={"recipe": ("alternating", "joint"), "memory": ("lstm", "gru")},
+            counts=_COUNTS,
+            from_three=("length",),  # the adversary looks at three frames
+            from_zero=("seed", "memory_steps", "ramp", "head_start"),
+            rates=_RATES,
+            weights=_WEIGHTS,
+        )
         if self.recipe == "alternating" and self.head_start:
             raise ArgumentError("`head_start` must be 0 for the alternating recipe")
 
@@ -183,8 +167,4 @@ class MetaConfig:
         Raises:
             DTypeError: It has fields that no config has.
         """
-        unknown = set(values) - {field.name for field in dataclasses.fields(cls)}
-        if unknown:
-            raise DTypeError(f"`config` has unknown fields: {', '.join(sorted(unknown))}")
-        widths = {"widths": tuple(values["widths"])} if "widths" in values else {}
-        return cls(**{**values, **widths})
+        return _config_checks.from_dict(cls, values)

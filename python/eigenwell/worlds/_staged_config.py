@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from eigenwell import _checks
-from eigenwell.errors import ArgumentError, DTypeError
-
-_MOST = 2**31 - 1
+from eigenwell.worlds import _config_checks
 
 _COUNTS = (
     "latent",
@@ -43,6 +39,7 @@ _RATES = (
 _WEIGHTS = (
     "kl_weight",
     "foreground",
+    "rarity",
     "blur",
     "timeline",
     "adversary",
@@ -64,7 +61,10 @@ class StagedConfig:
         vision_batch: Frames of a step.
         vision_rate: Adam's, at its peak.
         kl_weight: Of the Kullback-Leibler divergence from the unit Gaussian.
-        foreground: Added weight of pixels that differ from the world's usual picture.
+        foreground: Added weight of pixels that differ from the world's usual picture, in the mean
+            over them.
+        rarity: How that weight goes to where it seldom happens: with the inverse of its frequency
+            to this power. 0 treats all alike, and paddles outweigh the ball.
         blur: Noise of the latents from which decoders learn once more, in their deviations:
             what a translator gets wrong must not be told with certainty.
         blur_steps: Of that, by each world's decoder alone.
@@ -116,6 +116,7 @@ class StagedConfig:
     vision_rate: float = 3e-3
     kl_weight: float = 0.5
     foreground: float = 8.0
+    rarity: float = 0.5
     blur: float = 0.2
     blur_steps: int = 800
     encoded: int = 150_000
@@ -125,11 +126,11 @@ class StagedConfig:
     reach: int = 24
     align_steps: int = 2800
     align_batch: int = 512
-    align_rate: float = 1e-3
-    adversary_rate: float = 1e-3
+    align_rate: float = 3e-3
+    adversary_rate: float = 3e-3
     window: int = 4
     hidden: int = 256
-    timeline: float = 1.0
+    timeline: float = 3.0
     adversary: float = 1.0
     penalty: float = 0.3
     last_penalty: float = 0.03
@@ -152,22 +153,16 @@ class StagedConfig:
     checkpoint_every: int = 500
 
     def __post_init__(self) -> None:
-        if self.memory not in ("lstm", "gru"):
-            raise ArgumentError(f"`memory` must be lstm or gru, got {self.memory!r}")
-        _checks.integer(self.seed, "seed", low=0, high=_MOST)
-        for name in _COUNTS:
-            _checks.integer(getattr(self, name), name, low=1, high=_MOST)
-        # The guesser looks at three frames, the adversary at those and more.
-        for name in ("window", "memory_length"):
-            _checks.integer(getattr(self, name), name, low=3, high=_MOST)
-        for name in _RATES:
-            _checks.positive(getattr(self, name), name)
-        for name in _WEIGHTS:
-            _checks.not_negative(getattr(self, name), name)
-        if not isinstance(self.widths, tuple) or len(self.widths) != 4:
-            raise ArgumentError(f"`widths` must be four numbers, got {self.widths!r}")
-        for width in self.widths:
-            _checks.integer(width, "widths", low=1, high=2**16)
+        _config_checks.check(
+            self,
+            choices={"memory": ("lstm", "gru")},
+            counts=_COUNTS,
+            # The guesser looks at three frames, the adversary at those and more.
+            from_three=("window", "memory_length"),
+            from_zero=("seed",),
+            rates=_RATES,
+            weights=_WEIGHTS,
+        )
 
     @property
     def length(self) -> int:
@@ -187,8 +182,4 @@ class StagedConfig:
         Raises:
             DTypeError: It has fields that no config has.
         """
-        unknown = set(values) - {field.name for field in dataclasses.fields(cls)}
-        if unknown:
-            raise DTypeError(f"`config` has unknown fields: {', '.join(sorted(unknown))}")
-        widths = {"widths": tuple(values["widths"])} if "widths" in values else {}
-        return cls(**{**values, **widths})
+        return _config_checks.from_dict(cls, values)

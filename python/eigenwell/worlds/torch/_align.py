@@ -196,7 +196,7 @@ class AlignStage(Stage):
     def _cycle(self, both: _Both, own: Tensor, translated: Tensor, real: Tensor) -> Tensor:
         """Return the mean squared distances after both translations, in variances."""
         again = (both.there(both.back(real[:, 0])) - real[:, 0]) / self._scales[0][1]
-        returned = (both.back(translated) - own) / self._scales[1][1]
+        returned = (both.back(translated[:, 0]) - own[:, 0]) / self._scales[1][1]
         both_ways: Tensor = again.square().mean() + returned.square().mean()
         return both_ways
 

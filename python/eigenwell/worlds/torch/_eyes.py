@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 SEEN: Final = 3
 # Networks of stages that draw on the same seed must not begin alike.
 _VISION, _TIMELINE, _BLUR = 1, 2, 5
+# Frames by which it is counted how often a pixel differs from the usual picture, and the share of
+# them that counts as never.
+_COUNTED = 4096
+_SELDOM = 5e-4
 # Layers take their first weights from a generator that all threads share.
 _INITIALISING = Lock()
 
@@ -45,7 +49,7 @@ class VisionStage(Stage):
     """Trains a world's vision model on single frames.
 
     A two-pixel ball is nothing in a sum over pixels, so those that differ from the world's median
-    frame weigh more.
+    frame weigh more, and most of all where they seldom do.
     """
 
     def __init__(self, world: _storage.World, config: StagedConfig) -> None:
@@ -55,7 +59,7 @@ class VisionStage(Stage):
             f"vision-{name}",
             config.vision_steps,
             (config.seed, _VISION, *name.encode()),
-            identity(config, world, *fields, "kl_weight", "foreground"),
+            identity(config, world, *fields, "kl_weight", "foreground", "rarity"),
         )
         self.world, self.config = world, config
         with seeded(config.seed, _VISION, *name.encode()):
@@ -71,6 +75,7 @@ class VisionStage(Stage):
             last.bias.fill_(float(self._usual.mean().clamp(0.01, 0.99).logit()))
         lengths = world.block.lengths[: training_episodes(world)].astype(np.int64)
         self._ends = np.cumsum(lengths)
+        self._weights = self._foreground()
 
     def losses(self) -> dict[str, float]:
         config, frames = self.config, self.frames()
@@ -91,14 +96,28 @@ class VisionStage(Stage):
     def frames(self) -> Tensor:
         """Draw a batch."""
         places = self.draw(int(self._ends[-1]), self.config.vision_batch).numpy()
+        return torch.from_numpy(self._pictures(places))
+
+    def _pictures(self, places: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         episodes = np.searchsorted(self._ends, places, side="right")
         times = places - (self._ends[episodes] - self.world.block.lengths[episodes])
-        return torch.from_numpy(self.world.frames(episodes, times))
+        return self.world.frames(episodes, times)
 
     def pixels(self, latents: Tensor, frames: Tensor) -> Tensor:
         """Return the weighted cross entropy of what is decoded."""
-        weights = 1 + self.config.foreground * (frames - self._usual).abs()
+        weights = 1 + self._weights * (frames - self._usual).abs()
         return cross_entropy(self.vision.decode(latents), frames, weights)
+
+    def _foreground(self) -> Tensor:
+        """Return the added weight of each pixel where it differs from the usual picture."""
+        places = np.random.default_rng(0).integers(self._ends[-1], size=_COUNTED)
+        differs = (torch.from_numpy(self._pictures(places)) - self._usual).abs()
+        often = differs.mean(dim=0)
+        # Neighbours lend their counts: of a pixel alone, too few would tell.
+        near = functional.avg_pool2d(often[None], 5, 1, 2, count_include_pad=False)[0]
+        rare = near.clamp(min=_SELDOM) ** -self.config.rarity
+        mean = (often * rare).sum() / often.sum().clamp(min=1e-12)
+        return self.config.foreground * rare / mean.clamp(min=1e-12)
 
 
 class BlurStage(VisionStage):
@@ -191,12 +210,13 @@ class TimelineStage(Stage):
     def __init__(self, world: _storage.World, track: Track, config: StagedConfig) -> None:
         name = world.origin.variant
         fields = ("reach", "hidden", "encoded", "shuffle_actions", "window", "memory_length")
+        eyes = ("foreground", "rarity")
         steps = ("timeline_steps", "timeline_batch", "timeline_rate", "vision_steps", "kl_weight")
         super().__init__(
             f"timeline-{name}" + ("-shuffled" if config.shuffle_actions else ""),
             config.timeline_steps,
             (config.seed, _TIMELINE, *name.encode()),
-            identity(config, world, "seed", "widths", "latent", "foreground", *fields, *steps),
+            identity(config, world, "seed", "widths", "latent", *eyes, *fields, *steps),
         )
         self.track, self.config = track, config
         outputs = 2 * config.reach * world.origin.actions

@@ -34,8 +34,10 @@ MEASURES: Final = (
 OTHERS: Final = ("t", "h", "c", "m", "v")
 # Settings that change what is learnt of a world alone; others are shared.
 _ALONE = (
-    *("vision_steps", "vision_batch", "vision_rate", "kl_weight", "latent", "widths", "foreground"),
-    *("timeline_steps", "reach", "hidden", "encoded", "blur", "blur_steps"),
+    *("vision_steps", "vision_batch", "vision_rate", "kl_weight", "latent", "widths"),
+    *("foreground", "rarity"),
+    *("timeline_steps", "timeline_batch", "timeline_rate", "reach", "hidden", "encoded"),
+    *("blur", "blur_steps", "window", "memory_length"),
 )
 _NONE: Final[Mapping[str, Any]] = {}
 
@@ -47,6 +49,7 @@ _ABLATIONS: Final[Mapping[str, dict[str, Any]]] = {
     "no-timeline": {"timeline": 0.0},
     "no-adversary": {"adversary": 0.0},
     "no-cycle": {"cycle": 0.0},
+    "no-rarity": {"rarity": 0.0},
     "latent-8": {"latent": 8},
     "latent-32": {"latent": 32},
     "kl-0.05": {"kl_weight": 0.05},
@@ -98,8 +101,10 @@ def experiments(data: str, folder: str) -> list[Experiment]:
         return Experiment(name, about, run, seeds)
 
     cells = []
+    usual = _whole(_NONE)
+    settings = {name: usual[name] for name in _ALONE}
     for v in ("o", *OTHERS):
-        alone = partial(measure_eyes, data=data, folder=folder, world=v, settings=_whole(_NONE))
+        alone = partial(measure_eyes, data=data, folder=folder, world=v, settings=settings)
         cells.append(Experiment(f"eyes {v}", f"what is learnt of world {v} alone", alone))
     cells += [cell(f"o-{v}", f"ours, o and {v}", ["o", v]) for v in OTHERS]
     cells.append(cell("all", "ours, all six worlds", ["o", *OTHERS], seeds=1))
