@@ -17,7 +17,7 @@ pytest.importorskip("safetensors")
 from eigenwell.errors import ArgumentError, DTypeError, FormatError, TrainingError  # noqa: E402
 from eigenwell.worlds import StagedConfig  # noqa: E402
 from eigenwell.worlds import torch as models  # noqa: E402
-from eigenwell.worlds.torch import _align, _batches, _eyes, _phases  # noqa: E402
+from eigenwell.worlds.torch import _align, _batches, _eyes, _phases, _staged  # noqa: E402
 from eigenwell.worlds.torch._model import Translator, Upwards  # noqa: E402
 
 if TYPE_CHECKING:
@@ -110,6 +110,63 @@ def test_rare_things_weigh_more(three: list[worlds.World]) -> None:
     field = (often > 0) & (often < 0.01)
     field[:, paddles] = False
     assert np.median(weights[field]) > 3 * weights[:, paddles].mean()
+
+
+def test_places_count_through_all_training_episodes(three: list[worlds.World]) -> None:
+    world = three[0]
+    stage = _eyes.VisionStage(world, TINY)
+    assert world.block.lengths[:3].tolist() == [300, 300, 300]  # the fourth is held out
+    assert stage._ends[-1] == 900
+    places = np.array([0, 299, 300, 599, 600, 899])
+    wanted = world.frames(np.repeat(np.arange(3), 2), np.tile([0, 299], 3))
+    assert np.array_equal(stage._pictures(places), wanted)
+
+
+def test_tracks_are_the_games_in_latents(three: list[worlds.World]) -> None:
+    world, config = three[1], dataclasses.replace(TINY, encoded=900)
+    vision = _eyes.VisionStage(world, config).eyes()
+    track = _eyes.track(world, vision, config)
+    taken = world.block.actions[:3, :300].ravel()
+    assert np.array_equal(track.actions, taken)
+    frames = torch.from_numpy(world.frames(np.full(300, 1), np.arange(300)))
+    torch.testing.assert_close(track.latents[300:600], vision.encode(frames)[0])
+    # Windows have their actions before and after, in the same episode.
+    around = track.starts[:, None] + torch.tensor([-config.reach, config.window + config.reach - 1])
+    assert (around // 300 == track.starts[:, None] // 300).all()
+    assert len(track.starts) == 3 * (300 - 2 * config.reach - config.window + 1)
+    shuffled = _eyes.track(world, vision, dataclasses.replace(config, shuffle_actions=True))
+    assert not np.array_equal(shuffled.actions, taken)
+    assert np.array_equal(np.sort(shuffled.actions), np.sort(taken))
+
+
+def test_the_model_has_what_the_stages_learnt(
+    three: list[worlds.World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: dict[str, list[Any]] = {}
+
+    def keep(name: str) -> None:
+        kind = getattr(_staged, name)
+
+        def keeping(*arguments: Any) -> Any:
+            made.setdefault(name, []).append(kind(*arguments))
+            return made[name][-1]
+
+        monkeypatch.setattr(_staged, name, keeping)
+
+    for name in ("AlignStage", "BlurStage", "MemoryStage"):
+        keep(name)
+    model = models.train(three[:2], TINY).model
+    (align,), (memory,) = made["AlignStage"], made["MemoryStage"]
+    latents = torch.randn(5, 3)
+    torch.testing.assert_close(model.vision(1).there(latents), align.kept(latents))
+    torch.testing.assert_close(model.vision(1).back(latents), align.back(latents))
+    assert not torch.allclose(align.kept(latents), align.back(latents))
+    for number, blur in enumerate(made["BlurStage"]):
+        decoded = model.vision(number).decoder(latents), blur.vision.decoder(latents)
+        torch.testing.assert_close(*decoded)
+        assert blur.done == TINY.blur_steps
+    assert torch.equal(memory.tracks[0].latents, align.tracks[0].latents)
+    torch.testing.assert_close(memory.tracks[1].latents, align.kept(align.tracks[1].latents))
 
 
 def test_runs_are_reproducible_in_threads_and_after_a_kill(

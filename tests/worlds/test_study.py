@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,7 +49,6 @@ def test_a_cell_is_trained_tested_and_not_trained_again(
     for name in ("o", "m"):
         worlds.collect(tmp_path / f"{name}.zarr", variant=name, episodes=4, length=300)
     few = functools.partial(models.mirror_test, frames=30)
-    monkeypatch.setattr(study, "mirror_test", few)
     measure = functools.partial(
         study.measure_staged,
         data=str(tmp_path),
@@ -59,8 +59,22 @@ def test_a_cell_is_trained_tested_and_not_trained_again(
     )
     cell = Experiment("o-m tiny", "", measure)
     store = Store(tmp_path / "worlds.jsonl")
+    judgements = []
+
+    def judged(*arguments: Any) -> models.Judgement:
+        judgements.append(few(*arguments))
+        return judgements[-1]
+
+    monkeypatch.setattr(study, "mirror_test", judged)
     first = run_study([cell], store, seeds=1)
-    assert first[0].values["o>m ball_found"] == first[0].values["o>m ball_found"]
+    values = first[0].values
+    for pair in judgements[0].pairs:
+        of = f"{pair.source}>{pair.target}"
+        for name in study.MEASURES:
+            assert values[f"{of} {name}"] == pytest.approx(getattr(pair, name), nan_ok=True)
+        for name, met in pair.bars.items():
+            assert values[f"{of} {name}"] == met
+    assert values["score"] == judgements[0].score
     assert (tmp_path / "models" / "o-m-tiny" / "0" / "last.safetensors").exists()
     monkeypatch.setattr(study, "train", None)
     assert run_study([cell], store, seeds=1) == first
@@ -68,9 +82,44 @@ def test_a_cell_is_trained_tested_and_not_trained_again(
     assert row[:2] == ("o-m tiny", "1")
 
 
+def test_what_is_of_one_world_is_shared_by_cells_that_agree_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worlds.collect(tmp_path / "o.zarr", variant="o", episodes=2, length=300)
+    folder = tmp_path / "models"
+    base = folder / f"shared-{tmp_path.name}" / "3"
+    base.mkdir(parents=True)
+    for stage in ("vision-o", "timeline-o", "blur-o", "translator-o-m"):
+        (base / f"{stage}.safetensors").write_text(stage)
+
+    def shared(**settings: Any) -> tuple[Path, set[str]]:
+        seen: list[Path] = []
+
+        def stopped(*_: Any, shared: Path, **__: Any) -> None:
+            seen.append(shared)
+            raise InterruptedError
+
+        monkeypatch.setattr(study, "train", stopped)
+        with pytest.raises(InterruptedError):
+            study.measure_staged(
+                3, data=str(tmp_path), folder=str(folder), name="x", worlds=["o"], settings=settings
+            )
+        return seen[0], {path.stem for path in seen[0].glob("*")}
+
+    alone = {"vision-o", "timeline-o", "blur-o"}
+    assert shared() == (base, alone | {"translator-o-m"})
+    folder_of_other, files = shared(timeline=0.0)
+    assert files == alone
+    assert folder_of_other != base
+    for changes in ({"kl_weight": 0.05}, {"rarity": 0.0}, {"timeline_batch": 8}, {"reach": 9}):
+        assert shared(**changes)[1] == set()
+
+
 def test_every_cell_has_a_table_and_a_name_of_its_own() -> None:
     names = [cell.name for cell in study.experiments("data", "models")]
     assert len(set(names)) == len(names)
+    once = [cell.name for cell in study.experiments("data", "models") if cell.seeds == 1]
+    assert once == ["all"]
     shown = {name for cells in study.TABLES.values() for name in cells}
     assert shown == {name for name in names if not name.startswith("eyes")}
 
