@@ -112,6 +112,19 @@ def test_rare_things_weigh_more(three: list[worlds.World]) -> None:
     assert np.median(weights[field]) > 3 * weights[:, paddles].mean()
 
 
+def test_decoders_are_not_surer_than_they_may_be(three: list[worlds.World]) -> None:
+    stage = _eyes.VisionStage(three[0], dataclasses.replace(TINY, surest=2.0))
+    latents = 100 * torch.randn(4, 3)
+    free, bounded = stage.vision.unbounded(latents), stage.vision.decode(latents)
+    assert float(free.detach().abs().max()) > 2
+    assert torch.equal(bounded, free.clamp(-2, 2))
+    # Training sees the free ones: a pixel that is sure and wrong must be able to change.
+    frames = stage.frames()[:4]
+    weights = 1 + stage._weights * (frames - stage._usual).abs()
+    wanted = _phases.cross_entropy(free, frames, weights)
+    torch.testing.assert_close(stage.pixels(latents, frames), wanted)
+
+
 def test_places_count_through_all_training_episodes(three: list[worlds.World]) -> None:
     world = three[0]
     stage = _eyes.VisionStage(world, TINY)

@@ -35,6 +35,7 @@ _RATES = (
     "adversary_rate",
     "start_rate",
     "memory_rate",
+    "surest",
 )
 _WEIGHTS = (
     "kl_weight",
@@ -68,6 +69,8 @@ class StagedConfig:
         blur: Noise of the latents from which decoders learn once more, in their deviations:
             what a translator gets wrong must not be told with certainty.
         blur_steps: Of that, by each world's decoder alone.
+        surest: Where logits of decoded pixels end: 10 is sure to 1 in 22,000. What a translator
+            cannot know must not cost without end.
         encoded: Frames of each world whose latents the later stages learn from.
         timeline_steps: Of each world's own guesser of actions.
         timeline_batch: Windows of a step.
@@ -119,6 +122,7 @@ class StagedConfig:
     rarity: float = 0.5
     blur: float = 0.2
     blur_steps: int = 800
+    surest: float = 10.0
     encoded: int = 150_000
     timeline_steps: int = 2200
     timeline_batch: int = 1024

@@ -60,7 +60,7 @@ class AlignStage(Stage):
     ) -> None:
         first, other = worlds
         name, actions = other.origin.variant, first.origin.actions
-        unimportant = {"memory", "units", "residual", "separate_memory", "paired"}
+        unimportant = {"memory", "units", "residual", "separate_memory", "paired", "surest"}
         important = [
             field
             for field in config.__dataclass_fields__

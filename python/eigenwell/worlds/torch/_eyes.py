@@ -106,7 +106,7 @@ class VisionStage(Stage):
     def pixels(self, latents: Tensor, frames: Tensor) -> Tensor:
         """Return the weighted cross entropy of what is decoded."""
         weights = 1 + self._weights * (frames - self._usual).abs()
-        return cross_entropy(self.vision.decode(latents), frames, weights)
+        return cross_entropy(self.vision.unbounded(latents), frames, weights)
 
     def _foreground(self) -> Tensor:
         """Return the added weight of each pixel where it differs from the usual picture."""

@@ -7,6 +7,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -34,10 +35,12 @@ class Vision(nn.Module):
     Attributes:
         there: Translates the world's own latents into the shared ones; the identity unless trained.
         back: The other way.
+        surest: Where decoded logits end.
     """
 
     def __init__(self, config: MetaConfig | StagedConfig) -> None:
         super().__init__()
+        self.surest: float = getattr(config, "surest", math.inf)
         self.encoder, self.decoder = _convolutions(config.widths, config.latent)
         # Convolutions are faster with channels last.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -51,6 +54,10 @@ class Vision(nn.Module):
 
     def decode(self, latents: Tensor) -> Tensor:
         """Return logits ``(n, 64, 64)`` of latents ``(n, latent)``."""
+        return self.unbounded(latents).clamp(-self.surest, self.surest)
+
+    def unbounded(self, latents: Tensor) -> Tensor:
+        """Return the same to learn from: what is wrong and sure needs a slope."""
         logits: Tensor = self.decoder(self.back(latents))
         return logits.squeeze(1)
 

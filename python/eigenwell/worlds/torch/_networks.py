@@ -69,7 +69,7 @@ class _Hand(nn.Module):
         self.vision = vision
 
     def forward(self, latents: Tensor) -> Tensor:
-        return self.vision.decode(latents)
+        return self.vision.unbounded(latents)
 
 
 class _Mean(nn.Module):
