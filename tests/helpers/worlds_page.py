@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import json
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.helpers import browser
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 from torch import nn  # noqa: E402
@@ -78,19 +78,11 @@ def played(count: int = 40) -> tuple[Any, Any]:
 
 def chromium() -> Iterator[Any]:
     """A fixture: where pages open."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    found = found or shutil.which("google-chrome")
-    if found is None:
-        pytest.skip("there is no Chromium on PATH")
-    with playwright.sync_playwright() as driver:
-        # In a container there is no room for Chromium's sandbox.
-        chromium = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])
+    with browser.chromium() as found:
         # Such readers start the game themselves, as do the tests.
-        yield chromium.new_context(
+        yield found.new_context(
             offline=True, viewport={"width": 1100, "height": 900}, reduced_motion="reduce"
         )
-        chromium.close()
 
 
 def opened_in(context: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
@@ -98,20 +90,11 @@ def opened_in(context: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     complaints: list[str] = []
     opened: dict[int, Any] = {}
 
-    def watch(request: Any) -> None:
-        if not request.url.startswith(("file:", "data:", "blob:")):
-            complaints.append(request.url)
-
     def of(trained: Trained, **options: Any) -> Any:
         if id(trained) not in opened:
             path = tmp_path_factory.mktemp("page") / "worlds.html"
             write_worlds_page(path, networks(trained), **options)
-            page = context.new_page()
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.on("console", lambda line: complaints.append(line.text))
-            page.on("request", watch)
-            page.goto(path.as_uri())
-            opened[id(trained)] = page
+            opened[id(trained)] = browser.opened(context, path, complaints)
         return opened[id(trained)]
 
     yield of

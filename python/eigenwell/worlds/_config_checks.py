@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from eigenwell import _checks
 from eigenwell.errors import ArgumentError, DTypeError
 
-#: The greatest count or seed.
-MOST = 2**31 - 1
+# The greatest count or seed.
+_MOST = 2**31 - 1
 
 _Config = TypeVar("_Config")
 
@@ -50,7 +50,7 @@ def check(
             raise ArgumentError(f"`{name}` must be {' or '.join(allowed)}, got {value!r}")
     for low, names in ((0, from_zero), (1, counts), (3, from_three)):
         for name in names:
-            _checks.integer(getattr(config, name), name, low=low, high=MOST)
+            _checks.integer(getattr(config, name), name, low=low, high=_MOST)
     for name in rates:
         _checks.positive(getattr(config, name), name)
     for name in weights:

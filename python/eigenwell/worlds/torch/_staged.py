@@ -84,6 +84,7 @@ class _Run:
         """
 
         def report(row: Row) -> None:
+            """Add a row, as the stage's, with the run's own count and clock."""
             with self._lock:
                 self._count(stage)
                 whole = {"iteration": self.iteration, "seconds": time.perf_counter() - self._began}
@@ -195,6 +196,7 @@ def train_staged(
         vision.encoder, vision.decoder = eyes.vision.encoder, eyes.vision.decoder
 
     def align(number: int) -> Track:
+        """Train a world's translators; return its games in world 0's latents."""
         own, pair = seen[number + 1], (worlds[0], worlds[number + 1])
         stage = AlignStage(pair, (first.track, own.track), (first.guesser, own.guesser), config)
         stage.watch = _watcher(pair, (first.vision, own.vision), config.seed)

@@ -293,6 +293,7 @@ def _writing(
         events = SummaryWriter(folder)
 
     def write(row: Row, trained: Trained | None) -> None:
+        """Write the table anew, and what TensorBoard shows."""
         _write_table(folder / "metrics.csv", rows)
         if events is None:
             return

@@ -90,6 +90,7 @@ def experiments(data: str, folder: str) -> list[Experiment]:
         source: str = data,
         seeds: int | None = None,
     ) -> Experiment:
+        """Return a cell of ours, with other settings or other games."""
         run = partial(
             measure_staged,
             data=source,
