@@ -75,7 +75,8 @@ class Plain(nn.Module):
         a, b, c, d = config.widths
         self.at_once = at_once
         self.encoder = nn.Sequential(
-            *(nn.Conv2d(1, a, 4, 2), nn.ReLU(), nn.Conv2d(a, b, 4, 2), nn.ReLU()),
+            *(nn.Conv2d(1, a, config.first_kernel, 2), nn.ReLU()),
+            *(nn.Conv2d(a, b, 4, 2), nn.ReLU()),
             *(nn.Conv2d(b, c, 4, 2), nn.ReLU(), nn.Conv2d(c, d, 4, 2), nn.ReLU()),
             *(nn.Flatten(), nn.Linear(4 * d, 2 * config.latent)),
         )

@@ -20,7 +20,7 @@ from eigenwell.errors import (  # noqa: E402
     FormatError,
     TrainingError,
 )
-from eigenwell.worlds import MetaConfig, _checkpoint  # noqa: E402
+from eigenwell.worlds import MetaConfig, StagedConfig, _checkpoint  # noqa: E402
 from eigenwell.worlds import torch as models  # noqa: E402
 from eigenwell.worlds.torch import _batches, _phases, _train  # noqa: E402
 from eigenwell.worlds.torch._model import kl_from_unit  # noqa: E402
@@ -70,6 +70,19 @@ def test_the_articles_vision_model_has_its_size() -> None:
     mean, log_variance = vision.encode(torch.zeros(2, 64, 64))
     assert mean.shape == log_variance.shape == (2, 32)
     assert vision.decode(mean).shape == (2, 64, 64)
+
+
+@pytest.mark.parametrize(
+    ("config", "unseen"),
+    [(MetaConfig.article(slim=True), [62, 63]), (MetaConfig(), []), (StagedConfig(), [])],
+)
+def test_only_the_articles_eyes_are_blind_to_two_edges(config: Any, unseen: list[int]) -> None:
+    frames = torch.rand((4, 64, 64), generator=torch.Generator().manual_seed(0))
+    frames.requires_grad_(True)
+    models.Vision(config).encode(frames)[0].square().sum().backward()
+    seen = frames.grad.abs().sum(dim=0)
+    for axis in (0, 1):
+        assert (seen.sum(dim=axis) == 0).nonzero().flatten().tolist() == unseen
 
 
 def test_the_memory_predicts_from_what_was_before_alone() -> None:
@@ -304,6 +317,7 @@ def test_damaged_checkpoints(pair: list[worlds.World], tmp_path: Path) -> None:
         ({"recipe": "both"}, ArgumentError, "`recipe` must be alternating or joint, got 'both'"),
         ({"memory": "rnn"}, ArgumentError, "`memory` must be lstm or gru"),
         ({"widths": (1, 2)}, ArgumentError, "`widths` must be four numbers"),
+        ({"first_kernel": 5}, ArgumentError, "`first_kernel` must be 4 or 6, got 5"),
         ({"length": 2}, ArgumentError, "`length` must be between 3"),
         ({"latent": 0}, ArgumentError, "`latent` must be between 1"),
         ({"cycle": -1}, ArgumentError, "`cycle` must be finite and at least 0"),

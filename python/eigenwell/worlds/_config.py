@@ -46,6 +46,8 @@ class MetaConfig:
         sequences: Of each world in a batch.
         length: Frames of a sequence.
         widths: Channels of the four convolutions; the original's are 32, 64, 128, 256.
+        first_kernel: Size of the first convolution. 4 is the original's, to which the last two rows
+            and columns of the picture are unseen; 6 sees all of it.
         latent: Dimensions of z.
         memory: Cell of the recurrent network.
         units: Its size.
@@ -87,6 +89,7 @@ class MetaConfig:
     sequences: int = 8
     length: int = 14
     widths: tuple[int, int, int, int] = (8, 16, 32, 64)
+    first_kernel: int = 6
     latent: int = 16
     memory: Literal["lstm", "gru"] = "gru"
     units: int = 64
@@ -145,6 +148,7 @@ class MetaConfig:
             "sequences": 16,
             "length": 25,
             "widths": (8, 16, 32, 64) if slim else (32, 64, 128, 256),
+            "first_kernel": 4,
             "latent": 32,
             "memory": "lstm",
             "units": 32,

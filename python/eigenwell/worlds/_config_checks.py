@@ -48,6 +48,8 @@ def check(
         value = getattr(config, name)
         if value not in allowed:
             raise ArgumentError(f"`{name}` must be {' or '.join(allowed)}, got {value!r}")
+    if config.first_kernel not in (4, 6):
+        raise ArgumentError(f"`first_kernel` must be 4 or 6, got {config.first_kernel!r}")
     for low, names in ((0, from_zero), (1, counts), (3, from_three)):
         for name in names:
             _checks.integer(getattr(config, name), name, low=low, high=_MOST)

@@ -57,6 +57,9 @@ class StagedConfig:
     Attributes:
         seed: Of weights, batches and noise.
         widths: Channels of the four convolutions.
+        first_kernel: Size of the first convolution. With 4, the original's, the last two rows and
+            columns of the picture reach no latent: 31 positions, of which the next convolution's
+            stride leaves the last one out. With 6 it is 30, and all pixels are seen.
         latent: Dimensions of z.
         vision_steps: Of each world's vision model, alone.
         vision_batch: Frames of a step.
@@ -113,8 +116,9 @@ class StagedConfig:
 
     seed: int = 0
     widths: tuple[int, int, int, int] = (8, 16, 32, 64)
+    first_kernel: int = 6
     latent: int = 16
-    vision_steps: int = 5200
+    vision_steps: int = 4600
     vision_batch: int = 64
     vision_rate: float = 3e-3
     kl_weight: float = 0.5
@@ -128,7 +132,7 @@ class StagedConfig:
     timeline_batch: int = 1024
     timeline_rate: float = 2e-3
     reach: int = 24
-    align_steps: int = 2800
+    align_steps: int = 4000
     align_batch: int = 512
     align_rate: float = 3e-3
     adversary_rate: float = 3e-3

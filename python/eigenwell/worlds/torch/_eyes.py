@@ -54,12 +54,13 @@ class VisionStage(Stage):
 
     def __init__(self, world: _storage.World, config: StagedConfig) -> None:
         name = world.origin.variant
-        fields = ("seed", "widths", "latent", "vision_steps", "vision_batch", "vision_rate")
+        fields = ("seed", "widths", "first_kernel", "latent")
+        steps = ("vision_steps", "vision_batch", "vision_rate")
         super().__init__(
             f"vision-{name}",
             config.vision_steps,
             (config.seed, _VISION, *name.encode()),
-            identity(config, world, *fields, "kl_weight", "foreground", "rarity"),
+            identity(config, world, *fields, *steps, "kl_weight", "foreground", "rarity"),
         )
         self.world, self.config = world, config
         with seeded(config.seed, _VISION, *name.encode()):
@@ -210,13 +211,13 @@ class TimelineStage(Stage):
     def __init__(self, world: _storage.World, track: Track, config: StagedConfig) -> None:
         name = world.origin.variant
         fields = ("reach", "hidden", "encoded", "shuffle_actions", "window", "memory_length")
-        eyes = ("foreground", "rarity")
+        eyes = ("seed", "widths", "first_kernel", "latent", "foreground", "rarity")
         steps = ("timeline_steps", "timeline_batch", "timeline_rate", "vision_steps", "kl_weight")
         super().__init__(
             f"timeline-{name}" + ("-shuffled" if config.shuffle_actions else ""),
             config.timeline_steps,
             (config.seed, _TIMELINE, *name.encode()),
-            identity(config, world, "seed", "widths", "latent", *eyes, *fields, *steps),
+            identity(config, world, *eyes, *fields, *steps),
         )
         self.track, self.config = track, config
         outputs = 2 * config.reach * world.origin.actions

@@ -41,7 +41,7 @@ class Vision(nn.Module):
     def __init__(self, config: MetaConfig | StagedConfig) -> None:
         super().__init__()
         self.surest: float = getattr(config, "surest", math.inf)
-        self.encoder, self.decoder = _convolutions(config.widths, config.latent)
+        self.encoder, self.decoder = _convolutions(config)
         # Convolutions are faster with channels last.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.there: nn.Module = nn.Identity()
@@ -219,11 +219,12 @@ def guesser(inputs: int, units: int, outputs: int, layers: int = 2) -> nn.Sequen
     return nn.Sequential(*hidden, nn.Linear(units, outputs))
 
 
-def _convolutions(widths: tuple[int, ...], latent: int) -> tuple[nn.Sequential, nn.Sequential]:
-    a, b, c, d = widths
+def _convolutions(config: MetaConfig | StagedConfig) -> tuple[nn.Sequential, nn.Sequential]:
+    (a, b, c, d), latent = config.widths, config.latent
     flat = 4 * d  # what four convolutions leave of 64 x 64 is 2 x 2
     encoder = nn.Sequential(
-        *(nn.Conv2d(1, a, 4, 2), nn.ReLU(), nn.Conv2d(a, b, 4, 2), nn.ReLU()),
+        *(nn.Conv2d(1, a, config.first_kernel, 2), nn.ReLU()),
+        *(nn.Conv2d(a, b, 4, 2), nn.ReLU()),
         *(nn.Conv2d(b, c, 4, 2), nn.ReLU(), nn.Conv2d(c, d, 4, 2), nn.ReLU()),
         *(nn.Flatten(), nn.Linear(flat, 2 * latent)),
     )

@@ -34,7 +34,8 @@ MEASURES: Final = (
 OTHERS: Final = ("t", "h", "c", "m", "v")
 # Settings that change what is learnt of a world alone; others are shared.
 _ALONE = (
-    *("vision_steps", "vision_batch", "vision_rate", "kl_weight", "latent", "widths"),
+    *("vision_steps", "vision_batch", "vision_rate", "kl_weight"),
+    *("latent", "widths", "first_kernel"),
     *("foreground", "rarity"),
     *("timeline_steps", "timeline_batch", "timeline_rate", "reach", "hidden", "encoded"),
     *("blur", "blur_steps", "window", "memory_length"),
@@ -50,6 +51,7 @@ _ABLATIONS: Final[Mapping[str, dict[str, Any]]] = {
     "no-adversary": {"adversary": 0.0},
     "no-cycle": {"cycle": 0.0},
     "no-rarity": {"rarity": 0.0},
+    "blind-edges": {"first_kernel": 4},
     "latent-8": {"latent": 8},
     "latent-32": {"latent": 32},
     "kl-0.05": {"kl_weight": 0.05},
