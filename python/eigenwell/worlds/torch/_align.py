@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _ALIGN = 3
 # The gradient penalty is taken in every fourth step only, four times as strong.
 _PENALTY_EVERY = 4
+# Settings of what comes after; see is_later.
+_LATER = {"memory", "units", "residual", "separate_memory", "paired", "surest"}
 # How fast the translator that is kept follows the one that learns.
 _FOLLOW = 0.005
 # Weight of mean and variance in the beginnings.
@@ -60,13 +62,7 @@ class AlignStage(Stage):
     ) -> None:
         first, other = worlds
         name, actions = other.origin.variant, first.origin.actions
-        unimportant = {"memory", "units", "residual", "separate_memory", "paired", "surest"}
-        important = [
-            field
-            for field in config.__dataclass_fields__
-            if field not in unimportant
-            and not field.startswith(("memory_", "report_", "checkpoint_"))
-        ]
+        important = [field for field in config.__dataclass_fields__ if not is_later(field)]
         known = identity(config, other, *important)
         super().__init__(
             f"translator-{first.origin.variant}-{name}"
@@ -217,6 +213,11 @@ class _Both(nn.Module):
         first, other = scales
         self.there = Translator(config.latent, config.hidden, other, first)
         self.back = Translator(config.latent, config.hidden, first, other)
+
+
+def is_later(setting: str) -> bool:
+    """Tell whether nothing but the memory and what is made of a model depends on a setting."""
+    return setting in _LATER or setting.startswith(("memory_", "report_", "checkpoint_"))
 
 
 class _Number(nn.Module):

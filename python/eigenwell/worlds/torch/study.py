@@ -20,6 +20,7 @@ from eigenwell.studies import Experiment, Measured
 from eigenwell.worlds import MetaConfig, StagedConfig
 from eigenwell.worlds._storage import load as load_world
 from eigenwell.worlds.mirror import Mirror
+from eigenwell.worlds.torch._align import is_later
 from eigenwell.worlds.torch._evaluate import mirror_test
 from eigenwell.worlds.torch._staged import train_eyes
 from eigenwell.worlds.torch._train import train
@@ -32,14 +33,16 @@ MEASURES: Final = (
 )
 #: The article's worlds beside o.
 OTHERS: Final = ("t", "h", "c", "m", "v")
-# Settings that change what is learnt of a world alone; others are shared.
-_ALONE = (
+# Settings of the decoders' second learning, and all that change what is learnt of a world alone.
+_BLUR = {"blur", "blur_steps"}
+_ALONE = {
     *("vision_steps", "vision_batch", "vision_rate", "kl_weight"),
     *("latent", "widths", "first_kernel"),
     *("foreground", "rarity"),
     *("timeline_steps", "timeline_batch", "timeline_rate", "reach", "hidden", "encoded"),
-    *("blur", "blur_steps", "window", "memory_length"),
-)
+    *("window", "memory_length"),
+    *_BLUR,
+}
 _NONE: Final[Mapping[str, Any]] = {}
 
 _CONTROLS: Final[Mapping[str, dict[str, Any]]] = {
@@ -51,11 +54,17 @@ _ABLATIONS: Final[Mapping[str, dict[str, Any]]] = {
     "no-adversary": {"adversary": 0.0},
     "no-cycle": {"cycle": 0.0},
     "no-rarity": {"rarity": 0.0},
-    "blind-edges": {"first_kernel": 4},
     "latent-8": {"latent": 8},
     "latent-32": {"latent": 32},
     "kl-0.05": {"kl_weight": 0.05},
+    "unbounded": {"surest": 1e3},
+    "no-blur": {"blur": 0.0},
+    "units-32": {"units": 32},
+    "units-256": {"units": 256},
+    "separate-memory": {"separate_memory": True},
 }
+# Where the article's eyes are blind is where world v has its cut.
+_BLIND: Final = {"first_kernel": 4}
 # Rounds of the original are 30 steps of 800 frames; it had some 4,000 of them.
 _ROUNDS: Final = 60
 _JOINT_STEPS: Final = 3000
@@ -65,6 +74,7 @@ TABLES: Final = {
     "Controls": tuple(f"o-m {name}" for name in _CONTROLS),
     "Ablations and other recipes": (
         *(f"o-m {name}" for name in _ABLATIONS),
+        "o-v blind-edges",
         "o-m random-player",
         "o-m joint",
     ),
@@ -105,7 +115,7 @@ def experiments(data: str, folder: str) -> list[Experiment]:
 
     cells = []
     usual = _whole(_NONE)
-    settings = {name: usual[name] for name in _ALONE}
+    settings = {name: usual[name] for name in sorted(_ALONE)}
     for v in ("o", *OTHERS):
         alone = partial(measure_eyes, data=data, folder=folder, world=v, settings=settings)
         cells.append(Experiment(f"eyes {v}", f"what is learnt of world {v} alone", alone))
@@ -114,6 +124,7 @@ def experiments(data: str, folder: str) -> list[Experiment]:
     for name, changes in {**_CONTROLS, **_ABLATIONS}.items():
         kind = "control" if name in _CONTROLS else "ablation"
         cells.append(cell(f"o-m {name}", f"{kind}: {name}", ["o", "m"], changes))
+    cells.append(cell("o-v blind-edges", "ablation: the article's edges", ["o", "v"], _BLIND))
     cells.append(
         cell("o-m random-player", "ablation: random players", ["o", "m"], source=f"{data}/random")
     )
@@ -186,9 +197,12 @@ def measure_staged(
     config = StagedConfig.from_dict({**settings, "seed": seed})
     shared, base = _shared(data, folder, config), _shared(data, folder, StagedConfig(seed=seed))
     usual = _whole(_NONE)
-    if all(getattr(config, name) == usual[name] for name in _ALONE):
-        # What was learnt of a world alone is the same; translators are not.
-        for file in (*base.glob("vision-*"), *base.glob("timeline-*"), *base.glob("blur-*")):
+    changed = {name for name in usual if getattr(config, name) != usual[name]}
+    if changed.isdisjoint(_ALONE.difference(_BLUR)):
+        kinds = ["vision", "timeline"]
+        kinds += ["blur"] if changed.isdisjoint(_BLUR) else []
+        kinds += ["translator"] if all(map(is_later, changed)) else []
+        for file in (file for kind in kinds for file in base.glob(f"{kind}-*")):
             shared.mkdir(parents=True, exist_ok=True)
             if not (shared / file.name).exists():
                 shutil.copy(file, shared / file.name)
