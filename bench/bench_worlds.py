@@ -200,7 +200,8 @@ class PlainEyes:
     """Training of one world's eyes, the straightforward way."""
 
     def __init__(self, stage, batches):
-        self.config, self.usual, self.batches = stage.config, stage._usual, batches
+        self.config, self.batches = stage.config, batches
+        self.usual, self.added = stage._usual, stage._weights
         self.vision = Plain(stage.config)
         self.vision.load_state_dict(stage.vision.state_dict())
         self.adam = torch.optim.Adam(self.vision.parameters(), 1e-3)
@@ -209,7 +210,7 @@ class PlainEyes:
         mean, log_variance = self.vision.encode(frames)
         noise = torch.randn_like(mean) if noise is None else noise
         logits = self.vision.decode(mean + (log_variance / 2).exp() * noise)
-        weights = 1 + self.config.foreground * (frames - self.usual).abs()
+        weights = 1 + self.added * (frames - self.usual).abs()
         divergence = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=1).mean()
         return plain_cross_entropy(logits, frames, weights) + self.config.kl_weight * divergence
 
