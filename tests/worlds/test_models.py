@@ -79,7 +79,10 @@ def test_the_articles_vision_model_has_its_size() -> None:
 def test_only_the_articles_eyes_are_blind_to_two_edges(config: Any, unseen: list[int]) -> None:
     frames = torch.rand((4, 64, 64), generator=torch.Generator().manual_seed(0))
     frames.requires_grad_(True)
-    models.Vision(config).encode(frames)[0].square().sum().backward()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        vision = models.Vision(config)
+    vision.encode(frames)[0].square().sum().backward()
     seen = frames.grad.abs().sum(dim=0)
     for axis in (0, 1):
         assert (seen.sum(dim=axis) == 0).nonzero().flatten().tolist() == unseen
@@ -317,6 +320,7 @@ def test_damaged_checkpoints(pair: list[worlds.World], tmp_path: Path) -> None:
         ({"recipe": "both"}, ArgumentError, "`recipe` must be alternating or joint, got 'both'"),
         ({"memory": "rnn"}, ArgumentError, "`memory` must be lstm or gru"),
         ({"widths": (1, 2)}, ArgumentError, "`widths` must be four numbers"),
+        ({"first_kernel": 6.0}, DTypeError, "`first_kernel` must be an integer, got float"),
         ({"first_kernel": 5}, ArgumentError, "`first_kernel` must be 4 or 6, got 5"),
         ({"length": 2}, ArgumentError, "`length` must be between 3"),
         ({"latent": 0}, ArgumentError, "`latent` must be between 1"),

@@ -39,7 +39,7 @@ def check(
     rates: Iterable[str],
     weights: Iterable[str],
 ) -> None:
-    """Check a config's fields, named by kind, and its four widths.
+    """Check a config's fields, named by kind, its four widths and its first kernel.
 
     Raises:
         EigenwellError: A value is out of range or of the wrong type.
@@ -48,7 +48,7 @@ def check(
         value = getattr(config, name)
         if value not in allowed:
             raise ArgumentError(f"`{name}` must be {' or '.join(allowed)}, got {value!r}")
-    if config.first_kernel not in (4, 6):
+    if _checks.integer(config.first_kernel, "first_kernel", low=1, high=_MOST) not in (4, 6):
         raise ArgumentError(f"`first_kernel` must be 4 or 6, got {config.first_kernel!r}")
     for low, names in ((0, from_zero), (1, counts), (3, from_three)):
         for name in names:

@@ -1,7 +1,8 @@
 """The mirror test over seeds: every world with ours, controls, ablations, and the original recipe.
 
 Every cell is a model that is trained and then tested. What is learnt of one world alone is kept and
-shared by all cells of a seed whose settings agree on it.
+shared by all cells of a seed whose settings agree on it, and so are translators where only the
+memory differs.
 """
 
 from __future__ import annotations
