@@ -121,3 +121,21 @@ def test_the_beginning_that_the_guessers_agree_on_goes_on(
     for old, new, kept in zip(learnt, now, stage.kept.parameters(), strict=True):
         torch.testing.assert_close(kept, old + 0.005 * (new - old), rtol=0, atol=1e-6)
     assert any(not torch.equal(old, new) for old, new in zip(learnt, now, strict=True))
+
+
+def test_the_cycle_is_counted_from_both_worlds(
+    pair: list[worlds.World], tracks: tuple[Track, Track], guessers: Any
+) -> None:
+    stage = begun(pair, tracks, guessers, 0)
+    both = stage._starts[0]
+    real, own = (track.latents[:50] for track in tracks)
+    with torch.no_grad():
+        again, returned = both.there(both.back(real)), both.back(both.there(own))
+        found = stage._cycle(both, own[:, None], both.there(own)[:, None], real[:, None])
+    spreads = [track.latents.std(dim=0) for track in tracks]
+    each = [
+        float(((end - start) / spread).square().mean())
+        for end, start, spread in zip((again, returned), (real, own), spreads, strict=True)
+    ]
+    assert min(each) > 0.01
+    assert float(found) == pytest.approx(sum(each), rel=1e-5)

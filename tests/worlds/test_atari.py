@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from eigenwell.errors import BackendUnavailableError, ShapeError
-from eigenwell.worlds import _policies, atari, collect, load
+from eigenwell.worlds import _policies, atari, collect, load, mirror
 
 RNG = np.random.default_rng(0)
 
@@ -28,6 +28,22 @@ def test_grey_edges() -> None:
     small = atari.resize(frame)
     assert np.array_equal(small[:3, :5], np.outer([1, 153 / 255, 0], [1, 1, 1, 1, 0]).astype("f4"))
     assert small[3:].max() == small[:, 5:].max() == 0
+
+
+def test_the_grey_ball_is_found_wherever_it_is() -> None:
+    rows, columns = (index.ravel() for index in np.mgrid[0:79, 13:66])
+    balls = np.zeros((len(rows), 80, 80), bool)
+    every = np.arange(len(rows))
+    balls[every, rows, columns] = balls[every, rows + 1, columns] = True
+    small = atari.resize(balls)
+    labels = np.full((len(rows), 3, 2), 30, np.float32)
+    labels[:, 2] = (np.stack([rows + 1, columns + 0.5], 1)) * 0.8 - 0.5
+    errors = mirror.object_errors(small, labels, game="atari").ball
+    assert np.nanmax(errors) < 0.5
+    assert np.isnan(errors).sum() == 0
+    assert small.max(axis=(1, 2)).min() == pytest.approx(0.32, abs=0.002)
+    # Half white, which is what our own Pong is looked for by, would leave many out.
+    assert np.isinf(mirror.object_errors(small, labels).ball).mean() > 0.2
 
 
 def test_mistakes(monkeypatch: pytest.MonkeyPatch) -> None:

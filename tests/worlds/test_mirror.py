@@ -125,6 +125,13 @@ def test_wilson_intervals_against_published_values() -> None:
             ShapeError,
             "`frames` and `labels` must be",
         ),
+        (
+            lambda: mirror.object_errors(
+                np.zeros((2, 64, 64)), np.zeros((2, 3, 2), "f4"), game="tennis"
+            ),
+            ArgumentError,
+            "`game` must be pong or atari, got 'tennis'",
+        ),
     ],
 )
 def test_mistakes(call: Any, error: type[EigenwellError], sentence: str) -> None:

@@ -142,6 +142,9 @@ def test_a_seed_passes_if_all_directions_do() -> None:
     assert row[-3] == "2, 2, 2, 1"
     assert row[-2].startswith("1 of 2 (")
     empty = mirror_table("Ours", [], [])
-    page = worlds_page([empty, empty, empty, mirror_table("", [cell], results)], "the command")
+    page = worlds_page(
+        [empty, empty, empty, mirror_table("", [cell], results)], "some.png", "the command"
+    )
     assert "the command" in page
+    assert "](some.png)" in page
     assert "| o-m |" in page

@@ -14,6 +14,7 @@ from eigenwell.cli import _status
 from eigenwell.cli._options import Options
 from eigenwell.cli._output import check_writable
 from eigenwell.errors import ArgumentError
+from eigenwell.report._worlds_figures import draw_mirror_results
 from eigenwell.report._worlds_tables import mirror_table, worlds_page
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Study(Options):
     """Run nothing: show the cells and what there is of them."""
 
     page: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Markdown file for the findings so far."""
+    """Markdown file for the findings so far; their figure goes beside it."""
 
     def run(self, output: Output) -> int:
         """Run what is missing and show what there is."""
@@ -53,6 +54,8 @@ class Study(Options):
         from eigenwell.studies import Store, kept, run_study
         from eigenwell.worlds.torch import study
 
+        for module in ("matplotlib",) if self.page is not None else ():
+            require(module, extra="report")  # before hours are spent
         if self.page is not None:
             check_writable(self.page, "page")
         cells = study.experiments(str(self.data), str(self.output / "models"))
@@ -73,7 +76,9 @@ class Study(Options):
         ]
         if self.page is not None:
             command = f"eigenwell worlds study -o {self.output} --data {self.data}"
-            write_atomic(self.page, worlds_page(tables, command).encode())
+            figure = self.page.with_name(f"{self.page.stem}_results.png")
+            draw_mirror_results(tables, results, figure)
+            write_atomic(self.page, worlds_page(tables, figure.name, command).encode())
         values = [
             {"cell": r.experiment, "seed": r.seed, "seconds": r.seconds, **r.values}
             for r in results

@@ -73,18 +73,18 @@ def mirror_table(title: str, cells: Sequence[Experiment], results: Sequence[Resu
     return Table(title, headings, tuple(rows), ("left", *numbers))
 
 
-def worlds_page(tables: Sequence[Table], command: str) -> str:
+def worlds_page(tables: Sequence[Table], figure: str, command: str) -> str:
     """Return the page of findings about worlds.
 
     Args:
         tables: Ours, the controls, the ablations, and the article's recipe.
+        figure: Name of the file that draws them.
         command: That makes it.
     """
     template = Path(__file__).with_name("_findings_worlds.md").read_text("utf-8")
     ours, controls, others, article = (markdown(table.columns, table.rows) for table in tables)
-    return Template(template).substitute(
-        ours=ours, controls=controls, others=others, article=article, command=command
-    )
+    names = {"ours": ours, "controls": controls, "others": others, "article": article}
+    return Template(template).substitute(names, figure=figure, command=command)
 
 
 def worst(

@@ -30,6 +30,9 @@ BARS: Final = {
 }
 #: Pixels off the ball's place that still count as found.
 BALL_PIXELS: Final = 1.5
+#: From which lightness on a pixel of the field is the ball, by game. Atari's ball is smaller than a
+#: pixel and a half of the article's frames: wherever it is, its lightest pixel has 0.32 to 0.8.
+BALL_LIGHT: Final = {"pong": 0.5, "atari": 0.3}
 
 # Columns of opponent and player with one to spare for grey edges, and rows of a paddle, at least.
 _BANDS = (slice(5, 9), slice(55, 59))
@@ -146,31 +149,37 @@ class ObjectErrors:
     ball: npt.NDArray[np.float64]
 
 
-def object_errors(frames: npt.NDArray[Any], labels: Float32, variant: str = "o") -> ObjectErrors:
+def object_errors(
+    frames: npt.NDArray[Any], labels: Float32, variant: str = "o", game: str = "pong"
+) -> ObjectErrors:
     """Compare where the objects of decoded frames are with where they should be.
 
     The frames are turned back to the game's own picture. A paddle is the centroid of its columns'
-    light pixels, the ball that of the field between.
+    light pixels, of 0.5 and more, and the ball that of the field between, of ``BALL_LIGHT``.
 
     Args:
         frames: Decoded frames of a world ``(n, 64, 64)``, 0 to 1.
         labels: Centres of player, opponent and ball in the game ``(n, 3, 2)``.
         variant: The frames' world.
+        game: ``"pong"`` or ``"atari"``.
 
     Raises:
+        ArgumentError: There is no such game.
         ShapeError: Shapes do not match.
     """
+    if game not in BALL_LIGHT:
+        raise ArgumentError(f"`game` must be pong or atari, got {game!r}")
     if frames.ndim != 3 or frames.shape[1:] != (64, 64) or labels.shape != (len(frames), 3, 2):
         raise ShapeError(
             f"`frames` and `labels` must be (n, 64, 64) and (n, 3, 2), got {frames.shape} and "
             f"{labels.shape}"
         )
-    light = variants.parse(variant).inverse.frames(frames) >= 0.5
+    shown = variants.parse(variant).inverse.frames(frames)
     opponent, player = (
-        np.abs(_centroid(light[:, :, band], _PADDLE_ROWS)[0] - labels[:, place, 0])
+        np.abs(_centroid(shown[:, :, band] >= 0.5, _PADDLE_ROWS)[0] - labels[:, place, 0])
         for place, band in ((1, _BANDS[0]), (0, _BANDS[1]))
     )
-    row, column = _centroid(light[:, :, _BALL_COLUMNS], 1)
+    row, column = _centroid(shown[:, :, _BALL_COLUMNS] >= BALL_LIGHT[game], 1)
     ball = np.hypot(
         row - labels[:, 2, 0], column + _BALL_COLUMNS.start - labels[:, 2, 1], dtype=np.float64
     )

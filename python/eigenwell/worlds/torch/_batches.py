@@ -148,14 +148,17 @@ def held_out(
             if episode >= first
         ]
     )
-    pictures = world.block.frames[places[:, 0], places[:, 1]]
-    _, distinct = np.unique(pictures, axis=0, return_index=True)
+    # By the hash of their bytes: sorting 60,000 pictures takes 300 times as long.
+    first_of: dict[bytes, int] = {}
+    for index, picture in enumerate(world.block.frames[places[:, 0], places[:, 1]]):
+        first_of.setdefault(picture.tobytes(), index)
+    distinct = np.fromiter(first_of.values(), np.intp)
     if len(distinct) < count and not or_fewer:
         raise ArgumentError(
             f"`worlds` must hold {count} distinct frames for validation, got {len(distinct)} in "
             f"{world.origin.variant!r}: collect more episodes"
         )
-    chosen = places[np.random.default_rng(seed).permutation(np.sort(distinct))[:count]]
+    chosen = places[np.random.default_rng(seed).permutation(distinct)[:count]]
     return chosen[:, :1], chosen[:, 1:] + np.arange(-before, after + 1)
 
 

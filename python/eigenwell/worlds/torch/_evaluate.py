@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,9 @@ _CONTEXT = 8
 #: Frames among which retrieval is measured in training.
 WATCHED = 200
 _CHUNK = 250
+
+# Where the objects are in decoded logits of a world, against the labels.
+_Find: TypeAlias = Callable[[Tensor, str], mirror.ObjectErrors]
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,21 @@ class _Seen:
     predicted: Tensor
 
 
+@dataclass(frozen=True)
+class _Own:
+    """What a world's decoder makes of its own latents.
+
+    Attributes:
+        loss: Nats per frame.
+        predicted: Of the next frame.
+        ball: Distances from its place in pixels, ``(n,)``.
+    """
+
+    loss: float
+    predicted: float
+    ball: npt.NDArray[np.float64]
+
+
 def mirror_test(
     trained: Trained, worlds: Sequence[_storage.World], *, frames: int = 1000, seed: int = 0
 ) -> Judgement:
@@ -92,8 +110,14 @@ def mirror_test(
         _seen(trained.model, number, worlds[0], world.variant, (episodes, times))
         for number, world in enumerate(worlds)
     ]
+
+    def find(logits: Tensor, variant: str) -> mirror.ObjectErrors:
+        shown = logits.sigmoid().numpy()
+        return mirror.object_errors(shown, labels, variant, worlds[0].origin.game)
+
+    own = [_own(trained, number, each, find) for number, each in enumerate(seen)]
     pairs = [
-        _pair(trained.model, trained.variants, seen, labels, (source, target))
+        _pair(trained, seen, own, (source, target), find)
         for source in range(len(worlds))
         for target in range(len(worlds))
         if source != target
@@ -178,18 +202,23 @@ def _seen(
     return _Seen(np.concatenate(frames), np.concatenate(following), z[:, -1], said[:, -1])
 
 
+def _own(trained: Trained, number: int, seen: _Seen, find: _Find) -> _Own:
+    vision = trained.model.vision(number)
+    logits = decode(vision, seen.latents)
+    return _Own(
+        loss=_loss(logits, seen.frames),
+        predicted=_loss(decode(vision, seen.predicted), seen.following),
+        ball=find(logits, trained.variants[number]).ball,
+    )
+
+
 def _pair(
-    model: MetaModel,
-    names: tuple[str, ...],
-    seen: list[_Seen],
-    labels: npt.NDArray[np.float32],
-    pair: tuple[int, int],
+    trained: Trained, seen: list[_Seen], own: list[_Own], pair: tuple[int, int], find: _Find
 ) -> mirror.Mirror:
-    source, target = pair
-    there, here = seen[target], seen[source]
-    own, cross = (decode(model.vision(target), z) for z in (there.latents, here.latents))
-    errors = mirror.object_errors(cross.sigmoid().numpy(), labels, names[target])
-    own_errors = mirror.object_errors(own.sigmoid().numpy(), labels, names[target])
+    names, (source, target) = trained.variants, pair
+    vision, there, here = trained.model.vision(target), seen[target], seen[source]
+    logits = decode(vision, here.latents)
+    errors = find(logits, names[target])
     in_play = ~np.isnan(errors.ball)
     queries, keys = here.latents.numpy(), there.latents.numpy()
     return mirror.Mirror(
@@ -197,16 +226,16 @@ def _pair(
         target=names[target],
         top_1=mirror.retrieval(queries, keys),
         top_5=mirror.retrieval(queries, keys, min(5, len(keys))),
-        own_loss=_loss(own, there.frames),
-        cross_loss=_loss(cross, there.frames),
-        own_predicted=_loss(decode(model.vision(target), there.predicted), there.following),
-        cross_predicted=_loss(decode(model.vision(target), here.predicted), there.following),
+        own_loss=own[target].loss,
+        cross_loss=_loss(logits, there.frames),
+        own_predicted=own[target].predicted,
+        cross_predicted=_loss(decode(vision, here.predicted), there.following),
         player_pixels=_median(errors.player),
         opponent_pixels=_median(errors.opponent),
         ball_found=_share(errors.ball[in_play]),
         ball_frames=int(in_play.sum()),
-        own_ball_found=_share(own_errors.ball[in_play]),
-        frames=len(labels),
+        own_ball_found=_share(own[target].ball[in_play]),
+        frames=len(there.frames),
     )
 
 

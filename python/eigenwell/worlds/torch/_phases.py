@@ -217,8 +217,8 @@ def cycle_loss(model: MetaModel, latents: Tensor) -> Tensor:
 
 
 def one_hot(batch: Batch, actions: int) -> Tensor:
-    """Return the actions one-hot, float32 ``(worlds, b, T, actions)``."""
-    return functional.one_hot(batch.actions, actions).float()
+    """Return the actions one-hot, ``(worlds, b, T, actions)`` of the frames' type."""
+    return functional.one_hot(batch.actions, actions).to(batch.frames.dtype)
 
 
 def sum_of(values: list[Tensor]) -> Tensor:

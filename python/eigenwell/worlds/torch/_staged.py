@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -112,10 +113,10 @@ class _Run:
         self.iteration += stage.done - self._counted.get(stage.name, 0)
         self._counted[stage.name] = stage.done
 
-    def each(self, jobs: int, work: Callable[[int], _T], count: int) -> list[_T]:
-        """Return what ``work`` returns of 0, 1 and so on; if it is interrupted, all parts stop."""
+    def each(self, jobs: int, parts: Sequence[Callable[[], _T]]) -> list[_T]:
+        """Return what the parts return, begun in their order; an interrupt stops all of them."""
         with ThreadPoolExecutor(jobs, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            futures = [pool.submit(work, number) for number in range(count)]
+            futures = [pool.submit(part) for part in parts]
             try:
                 return [future.result() for future in futures]
             except BaseException:
@@ -125,8 +126,9 @@ class _Run:
 
 @dataclass(frozen=True)
 class _Eyes:
-    """What is learnt of a world alone."""
+    """What is learnt of a world alone, but for the blur."""
 
+    stage: VisionStage
     vision: Vision
     track: Track
     guesser: nn.Module
@@ -150,7 +152,8 @@ def train_eyes(
     Returns:
         The world's vision model, without translators.
     """
-    return _see(world, config, _Run(config, progress), folder).vision
+    state = _Run(config, progress)
+    return _blurred(_see(world, config, state, folder), state, folder)
 
 
 def _see(world: _storage.World, config: StagedConfig, state: _Run, folder: Path | None) -> _Eyes:
@@ -160,11 +163,16 @@ def _see(world: _storage.World, config: StagedConfig, state: _Run, folder: Path 
     seen = track(world, eyes, config)
     timeline = TimelineStage(world, seen, config)
     state.take(timeline, folder)
-    if not config.blur:
-        return _Eyes(eyes, seen, timeline.guesser)
-    blur = BlurStage(world, config, vision, seen)
+    return _Eyes(vision, eyes, seen, timeline.guesser)
+
+
+def _blurred(eyes: _Eyes, state: _Run, folder: Path | None) -> Vision:
+    """Return the vision model whose decoder has learnt once more; no translator waits for it."""
+    if not state.config.blur:
+        return eyes.vision
+    blur = BlurStage(eyes.stage.world, state.config, eyes.stage, eyes.track)
     state.take(blur, folder)
-    return _Eyes(blur.vision, seen, timeline.guesser)
+    return blur.vision
 
 
 def train_staged(
@@ -188,28 +196,32 @@ def train_staged(
     """
     check_worlds(worlds, config)
     state = _Run(config, progress)
-    seen = state.each(jobs, lambda n: _see(worlds[n], config, state, shared), len(worlds))
-    first = seen[0]
+    seen = state.each(jobs, [partial(_see, world, config, state, shared) for world in worlds])
     model = staged_model(config, len(worlds), worlds[0].origin.actions)
-    for number, eyes in enumerate(seen):
-        vision = model.vision(number)
-        vision.encoder, vision.decoder = eyes.vision.encoder, eyes.vision.decoder
+    tracks = {0: seen[0].track}
 
-    def align(number: int) -> Track:
-        """Train a world's translators; return its games in world 0's latents."""
-        own, pair = seen[number + 1], (worlds[0], worlds[number + 1])
+    def align(number: int) -> None:
+        """Train a world's translators; have its games in world 0's latents."""
+        (first, own), pair = (seen[0], seen[number]), (worlds[0], worlds[number])
         stage = AlignStage(pair, (first.track, own.track), (first.guesser, own.guesser), config)
         stage.watch = _watcher(pair, (first.vision, own.vision), config.seed)
         state.take(stage, shared)
-        vision = model.vision(number + 1)
+        vision = model.vision(number)
         vision.there, vision.back = stage.kept.folded(), stage.back.folded()
         parts = torch.split(own.track.latents, 8192)
         with torch.no_grad():
             latents = torch.cat([stage.kept(part) for part in parts])
-        return dataclasses.replace(own.track, latents=latents)
+        tracks[number] = dataclasses.replace(own.track, latents=latents)
 
-    translated = state.each(jobs, align, len(worlds) - 1)
-    memory = MemoryStage(model, [first.track, *translated], config)
+    def see_blurred(number: int) -> None:
+        """Have a world's last vision model."""
+        vision, learnt = model.vision(number), _blurred(seen[number], state, shared)
+        vision.encoder, vision.decoder = learnt.encoder, learnt.decoder
+
+    # The longest parts first.
+    everything = [partial(align, number) for number in range(1, len(worlds))]
+    state.each(jobs, everything + [partial(see_blurred, number) for number in range(len(worlds))])
+    memory = MemoryStage(model, [track for _, track in sorted(tracks.items())], config)
     state.take(memory, folder)
     frozen(model)
     names = tuple(world.origin.variant for world in worlds)
