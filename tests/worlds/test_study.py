@@ -119,6 +119,33 @@ def test_what_is_of_one_world_is_shared_by_cells_that_agree_on_it(
         assert shared(**changes)[1] == set()
 
 
+def test_the_articles_recipe_takes_a_cells_settings_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("o", "m"):
+        worlds.collect(tmp_path / f"{name}.zarr", variant=name, episodes=4, length=300, paired=True)
+    few = functools.partial(models.mirror_test, frames=30)
+    monkeypatch.setattr(study, "mirror_test", few)
+    measure = functools.partial(
+        study.measure_other,
+        data=str(tmp_path),
+        folder=str(tmp_path / "models"),
+        worlds=["o", "m"],
+        recipe="article-slim",
+        settings={"widths": (2, 2, 2, 2), "sequences": 2, "length": 4, "vision_rate": 1e-2},
+    )
+    values = measure(5, iterations=1)
+    assert {f"o>m {name}" for name in study.MEASURES} <= values.keys()
+    (folder,) = (tmp_path / "models").glob("*/5")
+    trained = models.load(folder)
+    assert trained.config.recipe == "alternating"
+    assert trained.config.paired
+    assert (trained.config.sequences, trained.config.vision_rate) == (2, 1e-2)
+    assert (trained.config.units, trained.config.seed) == (32, 5)
+    measure(5, iterations=2)
+    assert models.load(folder).iteration == 2
+
+
 def test_every_cell_has_a_table_and_a_name_of_its_own() -> None:
     names = [cell.name for cell in study.experiments("data", "models")]
     assert len(set(names)) == len(names)
