@@ -86,9 +86,7 @@ TABLES: Final = {
         "o-m random-player",
         "o-m joint",
     ),
-    "The article's recipe, slim, on the same games in both worlds": tuple(
-        f"o-{v} article" for v in "thcm"
-    ),
+    "The article's recipe, slim": (*(f"o-{v} article" for v in "thcm"), "o-m article-unpaired"),
 }
 
 
@@ -145,17 +143,20 @@ def experiments(data: str, folder: str) -> list[Experiment]:
         iterations=_JOINT_STEPS,
     )
     cells.append(Experiment("o-m joint", "all losses at once", joint))
-    for v in "mcth":
-        paired = partial(
+    for v, recipe in [*((v, "article-slim") for v in "mcth"), ("m", "article-slim-unpaired")]:
+        paired = recipe == "article-slim"
+        run = partial(
             measure_other,
-            data=f"{data}/paired",
+            data=f"{data}/paired" if paired else data,
             folder=folder,
             worlds=["o", v],
-            recipe="article-slim",
+            recipe=recipe,
             iterations=_ROUNDS,
             settings=_AFFORDABLE,
         )
-        cells.append(Experiment(f"o-{v} article", "the article's phases, paired games", paired))
+        name = f"o-{v} article" if paired else f"o-{v} article-unpaired"
+        games = "the same games in both worlds" if paired else "games of their own"
+        cells.append(Experiment(name, f"the article's phases, {games}", run))
     return cells
 
 
@@ -239,7 +240,8 @@ def measure_other(
     if recipe == "joint":
         config = MetaConfig(**changes)
     else:
-        config = MetaConfig.article(len(worlds), slim=True, paired=True, **changes)
+        paired = recipe == "article-slim"
+        config = MetaConfig.article(len(worlds), slim=True, paired=paired, **changes)
     output = Path(folder) / f"{'-'.join(worlds)}-{recipe}" / str(seed)
     trained = train(loaded, config, output=output, resume=(output / "last.safetensors").exists())
     return _flat(mirror_test(trained, loaded), time.perf_counter() - began)
