@@ -119,11 +119,13 @@ def test_what_is_of_one_world_is_shared_by_cells_that_agree_on_it(
         assert shared(**changes)[1] == set()
 
 
+@pytest.mark.parametrize(("recipe", "paired"), [("", True), ("-unpaired", False)])
 def test_the_articles_recipe_takes_a_cells_settings_and_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str, paired: bool
 ) -> None:
     for name in ("o", "m"):
-        worlds.collect(tmp_path / f"{name}.zarr", variant=name, episodes=4, length=300, paired=True)
+        path = tmp_path / f"{name}.zarr"
+        worlds.collect(path, variant=name, episodes=4, length=300, paired=paired)
     few = functools.partial(models.mirror_test, frames=30)
     monkeypatch.setattr(study, "mirror_test", few)
     measure = functools.partial(
@@ -131,7 +133,7 @@ def test_the_articles_recipe_takes_a_cells_settings_and_goes_on(
         data=str(tmp_path),
         folder=str(tmp_path / "models"),
         worlds=["o", "m"],
-        recipe="article-slim",
+        recipe=f"article-slim{recipe}",
         settings={"widths": (2, 2, 2, 2), "sequences": 2, "length": 4, "vision_rate": 1e-2},
     )
     values = measure(5, iterations=1)
@@ -139,7 +141,7 @@ def test_the_articles_recipe_takes_a_cells_settings_and_goes_on(
     (folder,) = (tmp_path / "models").glob("*/5")
     trained = models.load(folder)
     assert trained.config.recipe == "alternating"
-    assert trained.config.paired
+    assert trained.config.paired is paired
     assert (trained.config.sequences, trained.config.vision_rate) == (2, 1e-2)
     assert (trained.config.units, trained.config.seed) == (32, 5)
     measure(5, iterations=2)
