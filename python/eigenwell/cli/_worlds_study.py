@@ -54,9 +54,9 @@ class Study(Options):
         from eigenwell.studies import Store, kept, run_study
         from eigenwell.worlds.torch import study
 
-        for module in ("matplotlib",) if self.page is not None else ():
-            require(module, extra="report")  # before hours are spent
         if self.page is not None:
+            for module in ("matplotlib",):  # before hours are spent
+                require(module, extra="report")
             check_writable(self.page, "page")
         cells = study.experiments(str(self.data), str(self.output / "models"))
         store = Store(self.output / "worlds.jsonl")
