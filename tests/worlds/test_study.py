@@ -114,7 +114,7 @@ def test_what_is_of_one_world_is_shared_by_cells_that_agree_on_it(
     for later in ({"units": 7}, {"surest": 3.0, "memory_steps": 5}, {"separate_memory": True}):
         assert shared(**later)[1] == alone | {"translator-o-m"}
     assert shared(units=7, timeline=0.0)[1] == alone
-    assert shared(blur=0.0)[1] == {"vision-o", "timeline-o"}
+    assert shared(blur=0.0)[1] == {"vision-o", "timeline-o", "translator-o-m"}
     for changes in ({"kl_weight": 0.05}, {"rarity": 0.0}, {"timeline_batch": 8}, {"reach": 9}):
         assert shared(**changes)[1] == set()
 

@@ -33,8 +33,11 @@ if TYPE_CHECKING:
 _ALIGN = 3
 # The gradient penalty is taken in every fourth step only, four times as strong.
 _PENALTY_EVERY = 4
-# Settings of what comes after; see is_later.
-_LATER = {"memory", "units", "residual", "separate_memory", "paired", "surest"}
+# Settings of what comes after, or of decoders alone; see is_later.
+_LATER = {
+    *("memory", "units", "residual", "separate_memory", "paired"),
+    *("surest", "blur", "blur_steps"),
+}
 # How fast the translator that is kept follows the one that learns.
 _FOLLOW = 0.005
 # Weight of mean and variance in the beginnings.
@@ -216,7 +219,7 @@ class _Both(nn.Module):
 
 
 def is_later(setting: str) -> bool:
-    """Tell whether nothing but the memory and what is made of a model depends on a setting."""
+    """Tell whether no translator depends on a setting, but decoders, memory or use of a model."""
     return setting in _LATER or setting.startswith(("memory_", "report_", "checkpoint_"))
 
 
