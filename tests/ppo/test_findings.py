@@ -188,9 +188,9 @@ def test_a_walker_that_was_trained_is_measured_as_it_is_and_packed(run_folder: P
     obs = np.random.default_rng(0).standard_normal((3, 24)).astype(np.float32)
     actions = _walks.actor(source, policy)(obs)
     assert actions.shape == (3, 4)
-    # Products of one row and of three sum in orders of their own, on some processors.
     alone = _walks.actor(source, policy)(obs[0])
-    assert alone.shape == (4,)
+    np.testing.assert_array_equal(alone, _walks.actor(source, policy)(obs[:1])[0])
+    # Products of one row and of three sum in orders of their own, on some processors.
     np.testing.assert_allclose(alone, actions[0], rtol=1e-5)
     # At eight bits the weights, of at most 0.5, are off by at most a five-hundredth of that.
     np.testing.assert_allclose(_walks.packed(source, policy, 8)(obs), actions, atol=0.05)

@@ -148,7 +148,7 @@ def held_out(
             if episode >= first
         ]
     )
-    # By the hash of their bytes: sorting 60,000 pictures takes 300 times as long.
+    # By the hash of their bytes: sorting 60,000 pictures takes some hundred times as long.
     first_of: dict[bytes, int] = {}
     for index, picture in enumerate(world.block.frames[places[:, 0], places[:, 1]]):
         first_of.setdefault(picture.tobytes(), index)

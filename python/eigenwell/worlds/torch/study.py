@@ -143,20 +143,18 @@ def experiments(data: str, folder: str) -> list[Experiment]:
         iterations=_JOINT_STEPS,
     )
     cells.append(Experiment("o-m joint", "all losses at once", joint))
-    for v, recipe in [*((v, "article-slim") for v in "mcth"), ("m", "article-slim-unpaired")]:
-        paired = recipe == "article-slim"
+    for v, suffix in (("m", ""), ("c", ""), ("t", ""), ("h", ""), ("m", "-unpaired")):
         run = partial(
             measure_other,
-            data=f"{data}/paired" if paired else data,
+            data=data if suffix else f"{data}/paired",
             folder=folder,
             worlds=["o", v],
-            recipe=recipe,
+            recipe=f"article-slim{suffix}",
             iterations=_ROUNDS,
             settings=_AFFORDABLE,
         )
-        name = f"o-{v} article" if paired else f"o-{v} article-unpaired"
-        games = "the same games in both worlds" if paired else "games of their own"
-        cells.append(Experiment(name, f"the article's phases, {games}", run))
+        games = "games of their own" if suffix else "the same games in both worlds"
+        cells.append(Experiment(f"o-{v} article{suffix}", f"the article's phases, {games}", run))
     return cells
 
 
@@ -233,7 +231,18 @@ def measure_other(
     iterations: int,
     settings: Mapping[str, Any] = _NONE,
 ) -> Measured:
-    """Train by the joint or the original recipe, or go on, and take the mirror test."""
+    """Train by the joint or the original recipe, or go on, and take the mirror test.
+
+    Args:
+        seed: Of weights, batches and noise.
+        data: Folder of the worlds' stores.
+        folder: Where the model goes.
+        worlds: Names of the worlds, world 0 first.
+        recipe: ``"joint"``; ``"article-slim"``, the same games in all worlds; or
+            ``"article-slim-unpaired"``, games of their own.
+        iterations: Gradient steps, or rounds.
+        settings: Other fields of :class:`eigenwell.worlds.MetaConfig`.
+    """
     began = time.perf_counter()
     loaded = [load_world(f"{data}/{world}.zarr") for world in worlds]
     changes: dict[str, Any] = {**settings, "seed": seed, "iterations": iterations}
